@@ -1,0 +1,193 @@
+"""Errors, classed by who must react.
+
+- ``SyncdError``
+    - ``TransportError``  wait; costs no attempt
+    - ``RemoteError``     1C failed inside; limited attempts
+    - ``Refused``         1C or we said no; a person acts
+    - ``MappingError``    the 1C developer
+    - ``DataError``       a bad document or record; it is skipped and journalled, the rest goes on
+    - ``ConfigError``     the administrator; syncd refuses to start
+    - ``RequestError``    the caller of our API or of the exchange
+
+Each error has a stable code (``E`` and three digits) from the catalogue below, with a text in both languages that
+says what to do next. Texts are templates over ``params``; secrets never belong into ``params``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from syncd.i18n import Language, language
+
+Owner = Literal["1c-developer", "administrator", "storefront", "on-call", "syncd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One entry of the catalogue: who fixes it, and what it says in both languages."""
+
+    owner: Owner
+    en: str
+    ru: str
+
+    def render(self, params: dict[str, Any], lang: Language | None = None) -> str:
+        """The sentence with its parameters put in; a missing parameter shows as ``{name}``."""
+        template = self.ru if (lang or language()) == "ru" else self.en
+        return template.format_map(_Lenient(params))
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+CATALOGUE: dict[str, Text] = {
+    # E1xx: requests of the exchange protocol
+    "E101": Text("administrator", "Wrong login or password for the exchange. Check them in 1C's exchange settings and with `syncd infobase list`.",
+                 "Неверный логин или пароль обмена. Проверьте их в настройках обмена 1С и командой `syncd infobase list`."),
+    "E102": Text("administrator", "No session: call mode=checkauth first, then send its cookie or Basic authorization.",
+                 "Нет сессии: сначала вызовите mode=checkauth, затем передавайте её cookie или Basic-авторизацию."),
+    "E103": Text("1c-developer", "Unknown exchange type {type!r}. Known types: {known}.",
+                 "Неизвестный тип обмена {type!r}. Известные типы: {known}."),
+    "E104": Text("1c-developer", "Unknown mode {mode!r} for type {type!r}. Known modes: {known}.",
+                 "Неизвестный режим {mode!r} для типа {type!r}. Известные режимы: {known}."),
+    "E105": Text("1c-developer", "The file name {name!r} is not allowed: {reason}. Send a name inside the exchange folder.",
+                 "Имя файла {name!r} недопустимо: {reason}. Передайте имя внутри папки обмена."),
+    "E106": Text("administrator", "The part has {size} bytes, the limit is {limit}. 1C must split files by file_limit from mode=init.",
+                 "Часть файла {size} байт при пределе {limit}. 1С должна делить файлы по file_limit из ответа mode=init."),
+    "E107": Text("1c-developer", "File {name!r} was not uploaded in this session. Upload it with mode=file, then repeat mode=import.",
+                 "Файл {name!r} в этой сессии не загружен. Загрузите его через mode=file и повторите mode=import."),
+    "E108": Text("1c-developer", "An empty part came for file {name!r}; nothing was changed. Send the file again.",
+                 "Для файла {name!r} пришла пустая часть; ничего не изменено. Передайте файл снова."),
+    "E109": Text("1c-developer", "Parameter {parameter!r} is missing in the request.",
+                 "В запросе нет параметра {parameter!r}."),
+    "E110": Text("administrator", "This session belongs to another address or exchange type. Begin with mode=checkauth at this address.",
+                 "Эта сессия от другого адреса или типа обмена. Начните с mode=checkauth по этому адресу."),
+    "E111": Text("on-call", "syncd could not answer the exchange request ({error}). 1C will repeat it; look into the log by correlation {correlation}.",
+                 "syncd не смог ответить на запрос обмена ({error}). 1С повторит его; ищите в логе по correlation {correlation}."),
+    "E112": Text("administrator", "Postgres does not answer, nothing was accepted. 1C will repeat the exchange; check `syncd status`.",
+                 "Postgres не отвечает, ничего не принято. 1С повторит обмен; проверьте `syncd status`."),
+    "E113": Text("administrator", "Too many wrong passwords from {address}; wait {seconds} s.",
+                 "Слишком много неверных паролей с {address}; подождите {seconds} с."),
+    "E114": Text("on-call", "The upload of {name!r} is larger than {limit} bytes in all. Raise exchange.max_upload_mb if this is meant.",
+                 "Загрузка {name!r} больше {limit} байт. Если так и задумано, увеличьте exchange.max_upload_mb."),
+    # E2xx: documents
+    "E201": Text("1c-developer", "Not well-formed XML at line {line}: {detail}. Nothing of this file was applied. Export it again.",
+                 "XML повреждён, строка {line}: {detail}. Из файла ничего не применено. Выгрузите его снова."),
+    "E202": Text("1c-developer", "This is CommerceML 1 (attributes instead of elements). syncd reads 2.02 to 3.1; choose a newer format in 1C's exchange settings.",
+                 "Это CommerceML 1 (атрибуты вместо элементов). syncd читает 2.02–3.1; выберите новый формат в настройках обмена 1С."),
+    "E203": Text("1c-developer", "The root element is <{root}>, not <КоммерческаяИнформация>. This is not a CommerceML document.",
+                 "Корневой элемент <{root}>, а не <КоммерческаяИнформация>. Это не документ CommerceML."),
+    "E204": Text("1c-developer", "The document declares a DTD or entities. They are refused for safety; CommerceML needs none.",
+                 "В документе объявлены DTD или сущности. Ради безопасности они запрещены; CommerceML они не нужны."),
+    "E205": Text("1c-developer", "The archive {name!r} is broken: {detail}. Upload it again.",
+                 "Архив {name!r} повреждён: {detail}. Загрузите его снова."),
+    "E206": Text("1c-developer", "The archive {name!r} is refused: {detail}.",
+                 "Архив {name!r} отклонён: {detail}."),
+    "E207": Text("1c-developer", "The file {name!r} is neither XML nor ZIP.",
+                 "Файл {name!r} — не XML и не ZIP."),
+    "E208": Text("1c-developer", "The document is encoded neither as it declares ({declared}) nor as windows-1251: {detail}.",
+                 "Кодировка документа не соответствует объявленной ({declared}) и это не windows-1251: {detail}."),
+    "E209": Text("1c-developer", "The document has no data that syncd knows. Elements met: {elements}.",
+                 "В документе нет данных, известных syncd. Встретились элементы: {elements}."),
+    "E211": Text("1c-developer", "<{element}> has no Ид; the record is skipped. Give it an Ид in 1C.",
+                 "У <{element}> нет Ид; запись пропущена. Заполните Ид в 1С."),
+    "E212": Text("1c-developer", "{path}: {value!r} is not a number; the record is skipped.",
+                 "{path}: {value!r} — не число; запись пропущена."),
+    "E213": Text("1c-developer", "{path}: {value!r} is not a date; the value is left out.",
+                 "{path}: {value!r} — не дата; значение не взято."),
+    "E214": Text("1c-developer", "{path}: the required value is missing; the record is skipped.",
+                 "{path}: нет обязательного значения; запись пропущена."),
+    "E215": Text("1c-developer", "The text at {path} cannot be stored: {detail}; the record is skipped.",
+                 "Текст в {path} нельзя сохранить: {detail}; запись пропущена."),
+    "E221": Text("1c-developer", "Order {number!r} from 1C matches no order of ours; it is kept as born in 1C.",
+                 "Заказ {number!r} из 1С не найден среди наших; он сохранён как созданный в 1С."),
+    # E3xx: orders and the API
+    "E301": Text("storefront", "Idempotency-Key is missing. Send a new value for every new order and the same one when you repeat a request.",
+                 "Нет заголовка Idempotency-Key. Передавайте новое значение для каждого нового заказа и прежнее при повторе запроса."),
+    "E302": Text("storefront", "This Idempotency-Key was used with another body (differs at: {paths}). Use a new key for a new order.",
+                 "Этот Idempotency-Key уже использован с другим телом (отличия: {paths}). Для нового заказа нужен новый ключ."),
+    "E303": Text("storefront", "A request with this Idempotency-Key is being processed right now. Repeat it in a moment.",
+                 "Запрос с этим Idempotency-Key выполняется прямо сейчас. Повторите через мгновение."),
+    "E304": Text("storefront", "Order number {number!r} of storefront {storefront!r} exists with other content. Numbers are unique within a storefront.",
+                 "Заказ с номером {number!r} витрины {storefront!r} уже есть с другим содержимым. Номера уникальны в пределах витрины."),
+    "E305": Text("storefront", "{what} {id!r} was not found.", "{what} {id!r}: не найдено."),
+    "E306": Text("storefront", "The API key is missing, unknown or revoked. Create one with `syncd key create`.",
+                 "API-ключ не передан, неизвестен или отозван. Создайте ключ: `syncd key create`."),
+    "E307": Text("storefront", "The request is not valid: {detail}.", "Запрос неверен: {detail}."),
+    "E308": Text("storefront", "The cursor is not one of ours. Begin without `after`.", "Курсор не наш. Начните без `after`."),
+    "E309": Text("on-call", "syncd is not ready to accept: {reason}. Repeat after the pause in Retry-After.",
+                 "syncd сейчас не может принять запрос: {reason}. Повторите после паузы из Retry-After."),
+    "E310": Text("administrator", "The API key lacks the scope {scope!r}. Create a key with it.",
+                 "У API-ключа нет права {scope!r}. Создайте ключ с этим правом."),
+    # E4xx: running
+    "E401": Text("administrator", "{file}:{line}:{column}: unknown key {key!r}.{hint}", "{file}:{line}:{column}: неизвестный ключ {key!r}.{hint}"),
+    "E402": Text("administrator", "{file}: {detail}", "{file}: {detail}"),
+    "E403": Text("administrator", "Postgres is not reachable: {detail}. Check SYNCD_DATABASE_URL, or unset it to use the embedded server.",
+                 "Postgres недоступен: {detail}. Проверьте SYNCD_DATABASE_URL или уберите её, чтобы работал встроенный сервер."),
+    "E404": Text("administrator", "The database schema is {found}, this syncd needs {needed}. Run `syncd db migrate`.",
+                 "Схема базы {found}, нужна {needed}. Выполните `syncd db migrate`."),
+    "E405": Text("administrator", "The embedded {server} did not start: {detail}.", "Встроенный {server} не запустился: {detail}."),
+    "E406": Text("administrator", "Setting {key}: {detail}.", "Настройка {key}: {detail}."),
+    # E5xx: imports
+    "E501": Text("on-call", "The import failed inside syncd ({error}). The package is kept; look at the journal detail and run `syncd journal show`.",
+                 "Импорт завершился ошибкой внутри syncd ({error}). Пакет сохранён; подробности: `syncd journal show`."),
+    "E502": Text("on-call", "The import was begun {attempts} times and never ended; it is set aside so that others go on.",
+                 "Импорт начинался {attempts} раз и ни разу не завершился; он отложен, чтобы остальные шли дальше."),
+    "E503": Text("1c-developer", "The document has elements syncd does not read yet: {elements}. They are reported, not applied.",
+                 "В документе есть элементы, которые syncd пока не читает: {elements}. Они не применены, только показаны."),
+}
+
+
+class SyncdError(Exception):
+    """Something went wrong that a person can act on."""
+
+    def __init__(self, code: str, /, **params: Any) -> None:
+        self.code = code
+        self.params = params
+        super().__init__(code, params)
+
+    @property
+    def owner(self) -> Owner:
+        """Who can fix it."""
+        return CATALOGUE[self.code].owner
+
+    def text(self, lang: Language | None = None) -> str:
+        """The sentence for a person, in the language asked for or in force."""
+        return CATALOGUE[self.code].render(self.params, lang)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text()}"
+
+
+class TransportError(SyncdError):
+    """The other side could not be reached. Wait; costs no attempt."""
+
+
+class RemoteError(SyncdError):
+    """1C failed inside. Limited attempts."""
+
+
+class Refused(SyncdError):
+    """The other side said no. A person must act."""
+
+
+class MappingError(SyncdError):
+    """The mapping does not fit the data. For the 1C developer."""
+
+
+class DataError(SyncdError):
+    """A bad document or record."""
+
+
+class ConfigError(SyncdError):
+    """The configuration is wrong. syncd refuses to start."""
+
+
+class RequestError(SyncdError):
+    """The caller's request is wrong. ``status`` is the HTTP status where the channel has one."""
+
+    def __init__(self, code: str, /, *, status: int = 400, **params: Any) -> None:
+        super().__init__(code, **params)
+        self.status = status
