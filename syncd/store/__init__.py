@@ -1,0 +1,1 @@
+"""Postgres: tables, migrations, merge, queries. The only truth there is."""
