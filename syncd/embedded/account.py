@@ -9,10 +9,12 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,14 +178,24 @@ def processes(name: str, folder: Path) -> list[psutil.Process]:
     return found
 
 
-def end(process: psutil.Process, seconds: float) -> None:
-    """Ask to end, insist after ``seconds``."""
-    for way in (process.terminate, process.kill):
+def end(process: psutil.Process, number: signal.Signals, seconds: float) -> None:
+    """Send a signal and insist with SIGKILL after ``seconds``."""
+    for way in (number, signal.SIGKILL):
         with contextlib.suppress(psutil.NoSuchProcess):
-            way()
-        with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(seconds)
-            return
+            process.send_signal(way)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if _gone(process):
+                return
+            time.sleep(0.01)
+
+
+def _gone(process: psutil.Process) -> bool:
+    """Ended, or a zombie: in many containers process 1 is slow to collect the dead, or never does."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def failure(server: str, reason: str, log: Path | None = None) -> ConfigError:

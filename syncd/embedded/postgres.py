@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import shutil
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from syncd.embedded.account import Account, failure, package_folder, processes
+from syncd.embedded.account import Account, end, failure, package_folder, processes
 from syncd.i18n import tr
 
 MAJOR = 18
@@ -53,9 +52,7 @@ def stop(home: Path) -> None:
     data = home / "postgres"
     process, _ = _postmaster(data)
     if process is not None:
-        with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
-            process.send_signal(signal.SIGINT)  # Postgres' fast shutdown: roll back, checkpoint, leave
-            process.wait(STOP_SECONDS)
+        end(process, signal.SIGINT, STOP_SECONDS)  # Postgres' fast shutdown: roll back, checkpoint, leave
     _clear_remains(data)
 
 
@@ -108,7 +105,5 @@ def _clear_remains(data: Path) -> None:
     is among them: asked to end in order, it would write its last checkpoint into a new cluster at the same path.
     """
     for orphan in processes("postgres", data):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            orphan.kill()
-            orphan.wait(ORPHAN_SECONDS)
+        end(orphan, signal.SIGKILL, ORPHAN_SECONDS)
     (data / "postmaster.pid").unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -58,7 +59,7 @@ def start(home: Path, sockets: Path, account: Account) -> bool:
 def stop(home: Path) -> None:
     """End the server."""
     for process in processes("valkey-server", home / "valkey"):
-        end(process, STOP_SECONDS)
+        end(process, signal.SIGTERM, STOP_SECONDS)
 
 
 def _answers(path: Path) -> bool:
