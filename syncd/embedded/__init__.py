@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def stop(home: Path) -> None:
         state = State.read(home)
         state.handles = []
         state.write(home)
-        _stop_servers(home)
+        _stop_servers(home, state.sockets)
 
 
 def _bring_up(home: Path, handle: Handle, *, postgres: bool, valkey: bool) -> tuple[Path, tuple[str, ...]]:
@@ -133,11 +134,14 @@ def _forget(home: Path, handle: Handle) -> bool:
         return False
     state.handles.remove(handle)
     state.write(home)
-    if not state.handles:
-        _stop_servers(home)
-    return not state.handles
+    if state.handles:
+        return False
+    _stop_servers(home, state.sockets)
+    return True
 
 
-def _stop_servers(home: Path) -> None:
+def _stop_servers(home: Path, sockets: str | None = None) -> None:
     _postgres.stop(home)
     _valkey.stop(home)
+    if sockets and not Path(sockets).is_relative_to(home):  # made for this home in a shared place
+        shutil.rmtree(sockets, ignore_errors=True)

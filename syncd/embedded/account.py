@@ -88,7 +88,7 @@ class Account:
         inside = self.folder(home / "run")
         name = f"syncd-{os.geteuid()}-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
         if known and (Path(known) == inside or (Path(known).name == name and self._owns(Path(known)))):
-            return Path(known)
+            return self.folder(Path(known))
         # Postgres reads a comma or a quote in the path as a list.
         if re.fullmatch(r"[\w./-]+", str(inside)) and _takes_sockets(inside):
             return inside

@@ -33,6 +33,8 @@ def start(home: Path, sockets: Path, account: Account) -> bool:
     if _ready(data, log):
         return False
     _clear_remains(data)
+    for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):  # the lock names a pid too, and the folder serves us alone
+        (sockets / name).unlink(missing_ok=True)
     if not (data / "PG_VERSION").exists():
         _create_cluster(home, data, account)
     major = (data / "PG_VERSION").read_text(encoding="ascii").strip()
