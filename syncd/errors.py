@@ -137,6 +137,16 @@ CATALOGUE: dict[str, Text] = {
                  "Импорт начинался {attempts} раз и ни разу не завершился; он отложен, чтобы остальные шли дальше."),
     "E503": Text("1c-developer", "The document has elements syncd does not read yet: {elements}. They are reported, not applied.",
                  "В документе есть элементы, которые syncd пока не читает: {elements}. Они не применены, только показаны."),
+    # E6xx: the emulated 1C
+    "E601": Text("syncd", "1C would stop here. Asked: {asked}. {problem} HTTP {status}, the answer begins: {head}",
+                 "1С остановилась бы здесь. Запрос: {asked}. {problem} HTTP {status}, начало ответа: {head}"),
+    "E602": Text("administrator", "The site refused {asked}: {reason}. Mend the reason and run the exchange again.",
+                 "Сайт отказал на {asked}: {reason}. Устраните причину и повторите обмен."),
+    "E603": Text("on-call", "No answer to {asked}: {detail}. Check that the site is up at this address, then repeat.",
+                 "Нет ответа на {asked}: {detail}. Проверьте, что сайт работает по этому адресу, и повторите."),
+    "E604": Text("storefront", "1C could not write order {number!r}: {problem} The whole batch stays unconfirmed until this is mended.",
+                 "1С не смогла записать заказ {number!r}: {problem} Весь пакет не подтверждён, пока это не исправлено."),
+    "E605": Text("administrator", "{path}: {detail}. Nothing was sent.", "{path}: {detail}. Ничего не отправлено."),
 }
 
 
