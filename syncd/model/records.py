@@ -60,7 +60,10 @@ class BadRecord:
 
 @dataclass(slots=True)
 class OrderLine:
-    """A line of an order document. ``product_id`` is 1C's, the characteristic after ``#``; money in the order's currency."""
+    """A line of an order document. ``product_id`` is 1C's, the characteristic after ``#``; money in the order's currency.
+
+    ``tax_rate`` is VAT in per cent, ``None`` where the document states no number.
+    """
 
     product_id: str
     name: str
@@ -71,6 +74,7 @@ class OrderLine:
     unit: str = ""
     is_service: bool = False
     requisites: dict[str, str] = field(default_factory=dict)
+    tax_rate: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +83,7 @@ class OrderDocument:
 
     ``None`` means that the document does not say (only changed requisites come: an absent Отменен is not "false").
     ``number`` is the storefront's number in the exchange, ``number_1c`` 1C's own. ``lines`` is ``None`` where the document has no
-    ``Товары`` at all. ``date`` and ``date_1c`` are naive: 1C's local time.
+    ``Товары`` at all. ``date`` and ``date_1c`` are naive: 1C's local time. ``tax_included`` tells whether the prices hold the VAT.
     """
 
     id: str
@@ -103,6 +107,7 @@ class OrderDocument:
     basis: str = ""
     version: str = ""
     line: int = 0
+    tax_included: bool = True
 
 
 Item = Record | WholeSet | CatalogueHead | BadRecord | OrderDocument

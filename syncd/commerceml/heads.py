@@ -1,0 +1,73 @@
+"""Heads of catalogues and packages of offers: gathered while they stand open, told before their first record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml.etree import _Element as Element
+
+from syncd.commerceml.names import NAMES
+from syncd.commerceml.policy import Context
+from syncd.commerceml.values import boolean, text_of
+from syncd.model.records import CatalogueHead
+
+_KINDS = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}
+FIELDS = frozenset({"Ид", "ИдКаталога", "ИдКлассификатора", "Наименование", "СодержитТолькоИзменения"})
+"""Children of a container that make its head."""
+
+
+class Heads:
+    """The container that is open now, and what its head said so far."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.container: Element | None = None
+        self._name = ""
+        self._fields: dict[str, str] = {}
+        self._told: CatalogueHead | None = None
+
+    def open(self, name: str, element: Element) -> None:
+        """A container began."""
+        self.container = element
+        self._name = name
+        self._told = None
+        stated = element.get("СодержитТолькоИзменения")
+        self._fields = {} if stated is None else {"СодержитТолькоИзменения": stated}
+        self._context.catalogue_id = ""
+
+    def take(self, element: Element) -> None:
+        """One finished child of the open container."""
+        name = NAMES[element.tag]
+        if name in FIELDS:
+            self._fields.setdefault(name, text_of(element))
+
+    def before_record(self) -> Iterator[CatalogueHead]:
+        """The head, once, as far as it stands before the first record."""
+        if self._told is None and self._name in _KINDS:
+            self._gather()
+            self._told = self._head()
+            yield self._told
+
+    def close(self) -> Iterator[CatalogueHead]:
+        """The container ended: its head, unless it has been told just so before."""
+        if self._name in _KINDS:
+            self._gather()
+            head = self._head()
+            if head != self._told:
+                yield head
+        self.container = None
+        self._name = ""
+
+    def _gather(self) -> None:
+        if self.container is not None:
+            for item in self.container:
+                self.take(item)
+
+    def _head(self) -> CatalogueHead:
+        kind = _KINDS[self._name]
+        identity = self._fields.get("Ид", "")
+        if kind == "offers":
+            identity = self._fields.get("ИдКаталога") or identity
+        self._context.catalogue_id = identity.strip("#").strip()
+        only_changes = boolean(self._fields.get("СодержитТолькоИзменения"))
+        return CatalogueHead(kind, self._context.catalogue_id, self._fields.get("Наименование", ""), only_changes)

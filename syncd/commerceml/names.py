@@ -1,0 +1,39 @@
+"""Local names: CommerceML is written with six namespaces, none at all, or a prefix, and always means the same."""
+
+from __future__ import annotations
+
+from lxml.etree import _Element as Element
+
+ROOT = "КоммерческаяИнформация"
+
+
+class Names(dict[object, str]):
+    """A full tag to its local name, remembered. What is no element (a comment, an instruction) has the name ``""``."""
+
+    def __missing__(self, tag: object) -> str:
+        name = tag.rpartition("}")[2] if isinstance(tag, str) else ""
+        if len(self) < 10_000:  # a hostile document may hold a million different tags
+            self[tag] = name
+        return name
+
+
+NAMES = Names()
+"""Shared by all readers: the vocabulary is small and the same everywhere."""
+
+
+def name_of(element: Element) -> str:
+    """Local name of an element."""
+    return NAMES[element.tag]
+
+
+def child(element: Element, name: str) -> Element | None:
+    """The first child of that local name."""
+    for item in element:
+        if NAMES[item.tag] == name:
+            return item
+    return None
+
+
+def children(element: Element, name: str) -> list[Element]:
+    """All children of that local name."""
+    return [item for item in element if NAMES[item.tag] == name]

@@ -1,0 +1,81 @@
+"""The XML parser: bytes in, events of the elements we know out, with everything refused that CommerceML never needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lxml import etree
+from lxml.etree import _Element as Element
+
+from syncd.commerceml.encoding import CleanBytes
+from syncd.commerceml.names import NAMES, ROOT
+from syncd.errors import DataError
+
+_MAX_PROLOG = 1_000_000
+
+Event = tuple[str, Element]
+
+
+def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
+    """Start and end events of the elements with these local names and of the root, one list per piece read.
+
+    Raises ``DataError`` E201 (not well-formed), E203 (another root), E204 (DTD or entities) and ``EncodingMismatch``.
+    """
+    source = iter(pieces)
+    start = b""
+    root = None
+    probe = _parser(("start",), None)
+    while root is None:
+        piece = next(source, None)
+        if piece is None:
+            _close(probe, pieces)
+            raise DataError("E201", line=1, detail="no root element")
+        start += piece
+        _feed(probe, piece, pieces)
+        root = next((element for _, element in probe.read_events()), None)
+        if len(start) > _MAX_PROLOG and root is None:
+            raise DataError("E201", line=1, detail="no root element")
+    _check(root)
+    parser = _parser(("start", "end"), ["{*}" + tag for tag in (*tags, ROOT)])
+    del probe
+    piece = start
+    while piece is not None:
+        _feed(parser, piece, pieces)
+        yield list(parser.read_events())
+        piece = next(source, None)
+    _close(parser, pieces)
+    yield list(parser.read_events())
+
+
+def _check(root: Element) -> None:
+    info = root.getroottree().docinfo
+    if info.doctype or info.internalDTD is not None:
+        raise DataError("E204")
+    if NAMES[root.tag] != ROOT:
+        raise DataError("E203", root=NAMES[root.tag])
+
+
+def _parser(kinds: tuple[str, ...], tags: list[str] | None) -> etree.XMLPullParser[Element]:
+    return etree.XMLPullParser(
+        events=kinds, tag=tags, encoding="utf-8", remove_comments=True, remove_pis=True, remove_blank_text=True,
+        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, collect_ids=False,
+    )  # fmt: skip
+
+
+def _feed(parser: etree.XMLPullParser[Element], piece: bytes, pieces: CleanBytes) -> None:
+    try:
+        parser.feed(piece)
+    except etree.XMLSyntaxError as error:
+        raise _refusal(error, pieces) from error
+
+
+def _close(parser: etree.XMLPullParser[Element], pieces: CleanBytes) -> None:
+    try:
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        raise _refusal(error, pieces) from error
+
+
+def _refusal(error: etree.XMLSyntaxError, pieces: CleanBytes) -> DataError:
+    detail = error.msg or "unknown"
+    return pieces.mismatch(detail) or DataError("E201", line=error.position[0], detail=detail)

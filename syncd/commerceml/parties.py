@@ -1,0 +1,98 @@
+"""``Контрагент``: a legal entity, an entrepreneur or a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lxml.etree import _Element as Element
+
+from syncd.commerceml import blocks
+from syncd.commerceml.names import NAMES
+from syncd.commerceml.policy import Context
+from syncd.commerceml.values import text_of
+from syncd.errors import DataError
+from syncd.model.records import Record
+
+_TEXTS = {
+    "Наименование": "name", "ПолноеНаименование": "full_name", "ОфициальноеНаименование": "official_name", "ИНН": "inn", "КПП": "kpp",
+    "ОКПО": "okpo", "КодПоОКПО": "okpo", "ЕГРПО": "okpo", "ЕДРПОУ": "okpo", "Роль": "role", "НомерВерсии": "version",
+}  # fmt: skip
+ADDRESS_TYPES = {"ЮридическийАдрес": "legal", "АдресРегистрации": "registration", "Адрес": "actual"}
+"""Element to the canonical type of an address."""
+_PERSON = ("Фамилия", "Имя", "Отчество")
+_DIRECT_CONTACTS = {"Телефон": "Телефон", "Email": "Почта", "Почта": "Почта"}
+_ENTREPRENEUR_INN = 12
+
+
+def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
+    """A counterparty. Within an order it may lack an ``Ид`` (the key is then empty); elsewhere ``DataError`` E211 is raised."""
+    context.counts["Контрагент"] += 1
+    identity = ""
+    fields: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    gone = blocks.is_deleted_status(element.get("Статус"))
+    for item in element:
+        name = NAMES[item.tag]
+        field = _TEXTS.get(name)
+        if field is not None:
+            text = text_of(item)
+            if text or field not in fields:
+                fields[field] = text
+        elif name == "Ид":
+            identity = (item.text or "").strip()
+        elif name in ("Статус", "ПометкаУдаления"):
+            gone = gone or blocks.deleted(name, item)
+        elif not _structure(name, item, fields, extra) and name:
+            if name not in _PERSON and name != "Представители":
+                context.unknown["Контрагент/" + name] += 1
+            blocks.keep(name, item, extra)
+    if not identity and needs_id:
+        raise DataError("E211", element="Контрагент")
+    _conclude(fields, extra)
+    return Record("counterparty", (identity,), fields, extra or None, gone, False, element.sourceline or 0)
+
+
+def _structure(name: str, item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> bool:
+    """Addresses, contacts and accounts; whether ``name`` was one of them."""
+    if name in ADDRESS_TYPES:
+        line, parts = blocks.address(item)
+        if line or parts:
+            fields.setdefault("addresses", []).append({"type": ADDRESS_TYPES[name], "text": line, "parts": parts})
+    elif name == "Контакты":
+        fields.setdefault("contacts", []).extend(blocks.contacts(item))
+    elif name in _DIRECT_CONTACTS:
+        if value := text_of(item):
+            fields.setdefault("contacts", []).append({"type": _DIRECT_CONTACTS[name], "value": value})
+    elif name == "РасчетныеСчета":
+        fields["bank_accounts"] = [account for account in map(_account, item) if account]
+    else:
+        return False
+    return True
+
+
+def _account(element: Element) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for item in element:
+        name = NAMES[item.tag]
+        if name == "НомерСчета":
+            out["number"] = text_of(item)
+        elif name == "Банк":
+            for part in item:
+                if (field := _BANK.get(NAMES[part.tag])) and (value := text_of(part)):
+                    out[field] = value
+    return out
+
+
+_BANK = {"БИК": "bic", "Наименование": "bank", "СчетКорреспондентский": "correspondent"}
+
+
+def _conclude(fields: dict[str, Any], extra: dict[str, Any]) -> None:
+    """Legal iff ``ОфициальноеНаименование`` says something; a legal one with twelve digits of ИНН and no КПП is an entrepreneur."""
+    person = " ".join(str(extra[part]) for part in _PERSON if extra.get(part))
+    if person and not fields.get("full_name"):
+        fields["full_name"] = person
+    if fields.get("official_name"):
+        entrepreneur = len(fields.get("inn", "")) == _ENTREPRENEUR_INN and not fields.get("kpp")
+        fields["legal_kind"] = "entrepreneur" if entrepreneur else "legal"
+    elif fields.get("full_name") or person:
+        fields["legal_kind"] = "person"

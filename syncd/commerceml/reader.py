@@ -1,0 +1,195 @@
+"""Reads a CommerceML 2.0x-3.1 document of any size as a stream of canonical records.
+
+Elements are found by their local names, in any order, under any of the namespaces in use. Memory stays constant: what was read, and what
+nobody reads, is dropped from the tree after each piece.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lxml.etree import _Element as Element
+
+from syncd.commerceml import classifier
+from syncd.commerceml.catalogue import read_product
+from syncd.commerceml.documents import read_document
+from syncd.commerceml.encoding import CleanBytes, EncodingMismatch
+from syncd.commerceml.heads import Heads
+from syncd.commerceml.names import NAMES, ROOT
+from syncd.commerceml.offers import count_prices, read_offer
+from syncd.commerceml.parsing import events
+from syncd.commerceml.parties import read_party
+from syncd.commerceml.policy import Context, ReadPolicy
+from syncd.commerceml.sweep import Sweep
+from syncd.errors import DataError
+from syncd.model.records import BadRecord, Item
+
+__all__ = ["EncodingMismatch", "Head", "ReadPolicy", "Reader"]
+
+_CONTAINERS = frozenset({"Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений"})
+_HOMES: dict[str, frozenset[tuple[str, ...]]] = {
+    "Товар": frozenset({("Каталог", "Товары"), ("Каталог",)}),
+    "Предложение": frozenset({
+        ("ПакетПредложений", "Предложения"), ("ИзмененияПакетаПредложений", "Предложения"),
+        ("ПакетПредложений",), ("ИзмененияПакетаПредложений",),
+    }),
+    "Свойство": frozenset((where, name) for where in _CONTAINERS for name in ("Свойства", "СвойстваЭлементов")),
+    "Документ": frozenset({(), ("Контейнер",)}),
+    "Контрагент": frozenset({("Контрагенты",)}),
+    **{name: frozenset({(), *((where,) for where in _CONTAINERS)}) for name in ("Группы", "ТипыЦен", "Склады", "ЕдиницыИзмерения")},
+}  # fmt: skip
+_HOMES["СвойствоНоменклатуры"] = _HOMES["Свойство"]
+_LISTS = {
+    "Группы": classifier.read_groups, "ТипыЦен": classifier.read_price_types, "Склады": classifier.read_warehouses,
+    "ЕдиницыИзмерения": classifier.read_units,
+}  # fmt: skip
+_COUNTED = frozenset({"Товар", "Предложение", "Документ"})
+_FIRST_VERSION = frozenset({"Идентификатор", "Номер", "ХозОперация", "Наименование"})
+
+
+@dataclass(slots=True)
+class Head:
+    """What the root says of the document."""
+
+    root: str
+    namespace: str
+    schema_version: str
+    generated_at: str
+    id: str
+
+
+class Reader:
+    """Iterate over it once for the records of a document, in document order.
+
+    ``chunks`` is the document in pieces of any size; ``encoding`` overrules the declared one. ``head`` is there after the first item,
+    ``unknown`` (element paths kept in ``extra`` or not read), ``warnings`` and ``counts`` (elements met) are complete at the end.
+
+    Raises while iterating: ``DataError`` E201-E204 where the document cannot be read, and ``EncodingMismatch`` (E208), upon which the
+    caller begins anew with ``encoding="windows-1251"``. A single record that cannot be used comes as a ``BadRecord``.
+    """
+
+    def __init__(
+        self, chunks: Iterable[bytes], *, encoding: str | None = None, policy: ReadPolicy | None = None
+    ) -> None:
+        self._context = Context(policy or ReadPolicy())
+        self._pieces = CleanBytes(chunks, encoding, self._context.warnings)
+        self._heads = Heads(self._context)
+        self._places: dict[Element, tuple[str, ...] | None] = {}
+        self._parent: Element | None = None
+        self._place: tuple[str, ...] | None = None
+        self.head = Head("", "", "", "", "")
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """Paths of elements that were kept in ``extra`` or not read, by number."""
+        return self._context.unknown
+
+    @property
+    def warnings(self) -> Counter[str]:
+        """What had to be changed in the text of the document, by number."""
+        return self._context.warnings
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Elements met by name: Товар (those of documents too), Предложение, Цена, Документ, Группа, Свойство…"""
+        return self._context.counts
+
+    def __iter__(self) -> Iterator[Item]:
+        sweep: Sweep | None = None
+        for batch in events(self._pieces, (*_HOMES, *_CONTAINERS)):
+            for kind, element in batch:
+                name = NAMES[element.tag]
+                if kind == "end":
+                    yield from self._end(name, element)
+                elif element.getparent() is None:
+                    self._begin(element)
+                    sweep = Sweep(element, self._heads, self._context.unknown, frozenset(_HOMES))
+                elif name in _CONTAINERS or name == "Документ":
+                    self._open(name, element)
+            if sweep is not None:
+                sweep.run()
+            del batch
+        if sweep is not None:
+            sweep.finish()
+
+    def _begin(self, root: Element) -> None:
+        namespace = root.tag[1:].partition("}")[0] if root.tag.startswith("{") else ""
+        version = (root.get("ВерсияСхемы") or "").strip()
+        self.head = Head(NAMES[root.tag], namespace, version, root.get("ДатаФормирования") or "", root.get("Ид") or "")
+        if version.startswith("1.") or version == "1":
+            raise DataError("E202")
+
+    def _open(self, name: str, element: Element) -> None:
+        if _FIRST_VERSION.intersection(element.attrib):  # CommerceML 1 says everything in attributes
+            raise DataError("E202")
+        if name in _CONTAINERS and self._place_of(element.getparent()) == ():
+            self._heads.open(name, element)
+
+    def _end(self, name: str, element: Element) -> Iterator[Item]:
+        if name in _COUNTED:
+            self._context.counts[name] += 1
+        homes = _HOMES.get(name)
+        if homes is None:
+            if name in _CONTAINERS and element is self._heads.container:
+                yield from self._heads.close()
+            return
+        parent = element.getparent()
+        if parent is not self._parent:
+            self._parent, self._place = parent, self._place_of(parent)
+        if self._place not in homes:
+            return
+        if self._place:
+            yield from self._heads.before_record()
+        if name in _LISTS:
+            yield from _LISTS[name](element, self._context)
+        else:
+            yield from self._record(name, element)
+
+    def _record(self, name: str, element: Element) -> Iterator[Item]:
+        line = element.sourceline or 0
+        try:
+            if name == "Товар":
+                yield from read_product(element, self._context, line)
+            elif name == "Предложение":
+                yield from read_offer(element, self._context, line)
+            elif name == "Документ":
+                yield from read_document(element, self._context)
+            elif name == "Контрагент":
+                yield read_party(element, self._context, needs_id=True)
+            elif (found := classifier.read_property(element, self._context)) is not None:
+                yield found
+        except DataError as error:
+            if not _identity(element):
+                count_prices(element, self._context)
+            yield BadRecord(_ENTITIES[name], _identity(element), str(error.params.get("path", name)), line, error)
+
+    def _place_of(self, element: Element | None) -> tuple[str, ...] | None:
+        """Names from below the root down to ``element``; ``None`` deeper than any home lies."""
+        names: list[str] = []
+        while element is not None:
+            parent = element.getparent()
+            if parent is None:
+                return tuple(reversed(names))
+            names.append(NAMES[element.tag])
+            if len(names) > 2:
+                return None
+            element = parent
+        return None
+
+
+_ENTITIES = {
+    "Товар": "product", "Предложение": "offer", "Контрагент": "counterparty", "Документ": "order", "Свойство": "property",
+    "СвойствоНоменклатуры": "property",
+}  # fmt: skip
+
+
+def _identity(element: Element) -> str:
+    for item in element:
+        if NAMES[item.tag] == "Ид":
+            return (item.text or "").strip()
+    return ""
+
+
+assert ROOT not in _HOMES

@@ -1,0 +1,66 @@
+"""Keeps memory constant: after each piece everything finished is dropped along the open path of the tree."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lxml.etree import _Element as Element
+
+from syncd.commerceml.heads import FIELDS, Heads
+from syncd.commerceml.names import NAMES
+
+_COUNTED_DEPTH = 3
+_READ = FIELDS | {
+    "Описание", "Владелец", "Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений", "Контейнер", "Контрагенты",
+    "Товары", "Предложения", "Свойства", "СвойстваЭлементов",
+}  # fmt: skip
+
+
+class Sweep:
+    """Walks from the root along the last children down to an unfinished record, and drops all their elder siblings.
+
+    ``records`` are the names whose elements are read as a whole when they end. What is dropped without having been read is counted in
+    ``unknown`` by its path, three levels deep.
+    """
+
+    def __init__(self, root: Element, heads: Heads, unknown: Counter[str], records: frozenset[str]) -> None:
+        self._root = root
+        self._heads = heads
+        self._unknown = unknown
+        self._records = records
+
+    def run(self) -> None:
+        """Drop what is finished. Never touches the last child of an element: the parser may still write there."""
+        node = self._root
+        path: tuple[str, ...] = ()
+        while len(node):
+            last = node[-1]
+            if last.getprevious() is not None:
+                for item in node[:-1]:
+                    self._leave(node, item, path)
+                del node[:-1]
+            name = NAMES[last.tag]
+            if name in self._records or (len(path) == 1 and name == "Владелец"):
+                return
+            node, path = last, (*path, name)
+
+    def finish(self) -> None:
+        """The document ended: count what stands along the last path."""
+        self.run()
+        for item in self._root:
+            self._count(item, ())
+
+    def _leave(self, parent: Element, item: Element, path: tuple[str, ...]) -> None:
+        if parent is self._heads.container:
+            self._heads.take(item)
+        self._count(item, path)
+
+    def _count(self, item: Element, path: tuple[str, ...]) -> None:
+        name = NAMES[item.tag]
+        if name in self._records or len(path) >= _COUNTED_DEPTH or name == "Владелец":
+            return
+        whole = (*path, name)
+        if name not in _READ:
+            self._unknown["/".join(whole)] += 1
+        for inner in item:
+            self._count(inner, whole)
