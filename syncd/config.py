@@ -1,0 +1,329 @@
+"""Settings: environment over file over defaults. A typo is an error that names the place, never a silence.
+
+The file is ``SYNCD_CONFIG``, else ``config/syncd.yaml`` here, else ``/etc/syncd/syncd.yaml``; without any the defaults
+hold. Environment names are ``SYNCD_`` and the key, sections joined by two underscores: ``SYNCD_API__PORT``.
+What each key means is written in ``config/syncd.yaml``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from platformdirs import user_data_path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from syncd.errors import ConfigError
+from syncd.i18n import tr
+
+FILES = (Path("config/syncd.yaml"), Path("/etc/syncd/syncd.yaml"))
+PREFIX = "SYNCD_"
+ELSEWHERE = {"SYNCD_CONFIG"}  # read before there are settings
+
+
+def _scheme(*allowed: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if url.partition("://")[0] not in allowed:
+            one_of = ", ".join(f"{name}://" for name in allowed)
+            raise ValueError(tr(f"must begin with one of {one_of}", f"должно начинаться с одного из {one_of}"))
+        return url
+
+    return AfterValidator(check)
+
+
+def _expanded(path: Path) -> Path:
+    return path.expanduser()
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Log(_Section):
+    """How syncd writes its log."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Api(_Section):
+    """Where the HTTP API, the exchange and the console listen."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    threads: int = Field(default=16, ge=1, le=256)
+
+
+class Worker(_Section):
+    """The process that imports and delivers. Times in seconds."""
+
+    threads: int = Field(default=8, ge=1, le=256)
+    poll_seconds: float = Field(default=1.0, gt=0, le=60)
+    lease_seconds: float = Field(default=20, ge=5, le=3600)
+
+
+class Exchange(_Section):
+    """The CommerceML exchange in which 1C calls us."""
+
+    file_limit_bytes: int = Field(default=10_485_760, ge=65_536, le=1_073_741_824)
+    zip: bool = True
+    session_hours: float = Field(default=24, gt=0, le=720)
+    idle_import_seconds: float = Field(default=60, ge=1, le=86_400)
+    progress_hold_seconds: float = Field(default=10, ge=0, le=60)
+    max_upload_mb: int = Field(default=4096, ge=1)
+
+
+class Imports(_Section):
+    """How a package changes what is stored."""
+
+    prices: Literal["replace", "keep"] = "replace"
+    stocks: Literal["replace", "keep"] = "replace"
+    removal_limit_percent: float = Field(default=20, ge=0, le=100)
+    batch_rows: int = Field(default=5000, ge=100, le=1_000_000)
+    attempts: int = Field(default=5, ge=1, le=100)
+
+
+class Journal(_Section):
+    """How long the history of exchanges is kept."""
+
+    keep_days: int = Field(default=90, ge=1)
+
+
+class Outbox(_Section):
+    """Deliveries to 1C and to storefronts. Times in seconds."""
+
+    attempts: int = Field(default=10, ge=1, le=1000)
+    first_delay_seconds: float = Field(default=5, gt=0, le=3600)
+    max_delay_seconds: float = Field(default=900, gt=0, le=86_400)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Made by ``load``; a plain ``Settings()`` has environment and defaults only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    database_url: Annotated[str, _scheme("postgresql", "postgres")] | None = None
+    redis_url: Annotated[str, _scheme("redis", "rediss", "unix")] | None = None
+    home: Annotated[Path, AfterValidator(_expanded)] = Field(default_factory=lambda: user_data_path("syncd"))
+    lang: Literal["ru", "en"] | None = None
+    log: Log = Log()
+    api: Api = Api()
+    worker: Worker = Worker()
+    exchange: Exchange = Exchange()
+    imports: Imports = Imports()
+    journal: Journal = Journal()
+    outbox: Outbox = Outbox()
+
+    _lines: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment stands above the file, whose values come as arguments."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings. Raises ConfigError: E401 unknown key, E402 not a readable YAML file, E406 wrong value."""
+    _check_environment()
+    found = path or _chosen_file()
+    document = _Document.read(found) if found else _Document()
+    try:
+        settings = Settings.model_validate(document.values)
+    except ValidationError as error:
+        raise _wrong_value(error.errors()[0], document) from None
+    except SettingsError as error:  # a section given as text that is not JSON
+        name = re.search(r'field "(\w+)"', str(error))
+        key = f"{PREFIX}{name[1].upper()}" if name else PREFIX
+        en, ru = "is a section: set its keys one by one", "это раздел: задавайте его ключи по одному"
+        raise ConfigError("E406", key=key, detail=tr(f"{en}, {key}__…", f"{ru}, {key}__…")) from None
+    settings._lines.update(document.lines)
+    return settings
+
+
+def explain(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every key with its value in force and where that comes from; passwords in URLs are masked."""
+    found = []
+    for key, value in _flat(settings.model_dump()):
+        variable = _variable(key)
+        section = _variable(key.partition(".")[0])
+        if os.environ.get(variable):
+            origin = f"env {variable}"
+        elif "." in key and os.environ.get(section):
+            origin = f"env {section}"
+        else:
+            origin = settings._lines.get(key, "default")
+        found.append((key, masked("" if value is None else str(value)), origin))
+    return found
+
+
+def masked(url: str) -> str:
+    """A URL without its password."""
+    url = re.sub(r"(://[^/@:\s]*):[^/\s]*@", r"\1:***@", url)
+    return re.sub(r"([?&](?:password|sslpassword)=)[^&\s]*", r"\1***", url)
+
+
+# --- the file ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Document:
+    """The values of a file, and for each key the place where it stands."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> _Document:
+        try:
+            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except FileNotFoundError:
+            raise ConfigError("E402", file=path, detail=tr("there is no such file", "такого файла нет")) from None
+        except OSError as error:
+            raise ConfigError("E402", file=path, detail=error.strerror) from None
+        except UnicodeDecodeError as error:
+            en, ru = f"byte {error.start} is not UTF-8", f"байт {error.start} не в UTF-8"
+            raise ConfigError("E402", file=path, detail=tr(en, ru)) from None
+        except yaml.YAMLError as error:
+            raise ConfigError("E402", file=path, detail=_yaml_trouble(error)) from None
+        document = cls()
+        if root is not None:
+            document.values = document._section(path, root, Settings, "")
+        return document
+
+    def _section(self, path: Path, node: yaml.Node, model: type[BaseModel], prefix: str) -> dict[str, object]:
+        """Walk the tree itself, for only it knows lines; a section left empty is as good as absent."""
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            line = node.start_mark.line + 1
+            en, ru = (
+                f"line {line}: keys with values are expected here",
+                f"строка {line}: здесь нужны ключи со значениями",
+            )
+            raise ConfigError("E402", file=path, detail=tr(en, ru))
+        values: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            key, mark = str(key_node.value), key_node.start_mark
+            if key not in model.model_fields:
+                place = {"file": path, "line": mark.line + 1, "column": mark.column + 1}
+                raise ConfigError("E401", key=prefix + key, hint=_hint(prefix + key), **place)
+            if key in values:
+                en, ru = f"line {mark.line + 1}: {key} is given twice", f"строка {mark.line + 1}: {key} задан дважды"
+                raise ConfigError("E402", file=path, detail=tr(en, ru))
+            self.lines[prefix + key] = f"{path}:{mark.line + 1}"
+            annotation = model.model_fields[key].annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                values[key] = self._section(path, value_node, annotation, f"{prefix}{key}.")
+            else:
+                values[key] = _value(value_node)
+        return values
+
+
+def _value(node: yaml.Node) -> object:
+    loader = yaml.SafeLoader("")
+    try:
+        value: object = loader.construct_object(node, deep=True)
+    finally:
+        loader.dispose()
+    return value
+
+
+def _yaml_trouble(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    if mark is None:
+        return tr(f"not YAML: {problem}", f"это не YAML: {problem}")
+    line, column = mark.line + 1, mark.column + 1
+    return tr(
+        f"not YAML at line {line}, column {column}: {problem}", f"не YAML, строка {line}, столбец {column}: {problem}"
+    )
+
+
+def _chosen_file() -> Path | None:
+    chosen = os.environ.get("SYNCD_CONFIG")
+    return Path(chosen).expanduser() if chosen else next((path for path in FILES if path.is_file()), None)
+
+
+# --- what is wrong -------------------------------------------------------------------------------------------------
+
+
+def _keys() -> list[str]:
+    return [key for key, _ in _flat(Settings.model_construct().model_dump())]
+
+
+def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def _hint(key: str) -> str:
+    """The nearest key there is: the same word in another section, or one spelt alike."""
+    keys = _keys()
+    section, _, word = key.rpartition(".")
+    inside = [name for name in keys if name.rpartition(".")[0] == section]
+    same = [name for name in keys if name.rpartition(".")[2] == word]
+    near = same or difflib.get_close_matches(key, [*inside, *Settings.model_fields], 1)
+    near = near or difflib.get_close_matches(key, keys, 1)
+    return tr(f" Did you mean {near[0]}?", f" Возможно, {near[0]}?") if near else ""
+
+
+def _check_environment() -> None:
+    known = {_variable(key): key for key in _keys()} | {_variable(name): name for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and name not in ELSEWHERE:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = tr(f"; did you mean {near[0]}?", f"; возможно, {near[0]}?") if near else ""
+            raise ConfigError("E406", key=name, detail=tr("there is no such setting", "такой настройки нет") + hint)
+
+
+_TEXTS = {
+    "int_parsing": ("a whole number is needed", "нужно целое число"),
+    "int_type": ("a whole number is needed", "нужно целое число"),
+    "int_from_float": ("a whole number is needed", "нужно целое число"),
+    "float_parsing": ("a number is needed", "нужно число"),
+    "float_type": ("a number is needed", "нужно число"),
+    "bool_parsing": ("true or false is needed", "нужно true или false"),
+    "bool_type": ("true or false is needed", "нужно true или false"),
+    "string_type": ("a text is needed", "нужна строка"),
+    "path_type": ("a path is needed", "нужен путь"),
+    "greater_than": ("it must be more than {gt}", "должно быть больше {gt}"),
+    "greater_than_equal": ("it must be at least {ge}", "должно быть не меньше {ge}"),
+    "less_than_equal": ("it must be at most {le}", "должно быть не больше {le}"),
+    "literal_error": ("one of {expected} is needed", "нужно одно из: {expected}"),
+}
+
+
+def _wrong_value(error: ErrorDetails, document: _Document) -> ConfigError:
+    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(("function-", "constrained-")))
+    variable = _variable(key)
+    where = variable if os.environ.get(variable) else document.lines.get(key, "?")
+    context = error.get("ctx", {})
+    pair = _TEXTS.get(error["type"])
+    said = tr(*pair).format_map(context) if pair else error["msg"].removeprefix("Value error, ")
+    given = "" if key.endswith("_url") else tr(f", not {error['input']!r}", f", а не {error['input']!r}")
+    return ConfigError("E406", key=key, detail=f"{said}{given} ({where})")
