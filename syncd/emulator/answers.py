@@ -19,6 +19,7 @@ from syncd.emulator.wire import Answer, charset_of
 _XML_START = b"<?xml"
 _ZIP_START = b"PK"
 _DECLARED = re.compile(r"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["'][^>]*\?>""")
+_CHARSET = re.compile(r"[A-Za-z0-9_.:-]+")
 _INIT_LINES = 2
 _CHECKAUTH_LINES = 3
 
@@ -45,15 +46,13 @@ def decode(answer: Answer, *, strict: bool) -> str:
                 )
             )
         charset = "utf-8"
-    try:
-        codecs.lookup(charset)
-    except LookupError:
+    if not _is_charset(charset):
         raise answer.violation(
             Said(
                 f"1C takes {charset!r} for the charset: it must be the last parameter and unquoted.",
                 f"1С примет за кодировку {charset!r}: charset должен стоять последним и без кавычек.",
             )
-        ) from None
+        )
     try:
         return answer.body.decode(charset)
     except UnicodeDecodeError as error:
@@ -63,6 +62,14 @@ def decode(answer: Answer, *, strict: bool) -> str:
                 f"Тело не в кодировке {charset}: байт {error.start}.",
             )
         ) from error
+
+
+def _is_charset(name: str) -> bool:
+    """A name of a charset and nothing else; Python would forgive quotes, 1C does not."""
+    try:
+        return bool(_CHARSET.fullmatch(name) and codecs.lookup(name))
+    except LookupError:
+        return False
 
 
 def status(answer: Answer, *, strict: bool) -> tuple[str, str]:

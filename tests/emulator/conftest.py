@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from syncd.emulator.client import StandardClient
-from tests.emulator.site import LOGIN, PASSWORD, HonestSite
+from tests.emulator.honest_site import LOGIN, PASSWORD, HonestSite
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 from syncd.emulator.catalogue import TradeBase
 from syncd.emulator.client import StandardClient
 from syncd.emulator.session import push_catalogue
-from tests.emulator.site import HonestSite
+from tests.emulator.honest_site import HonestSite
 
 
 def test_a_full_push_is_one_session_per_portion(site: HonestSite, client: StandardClient) -> None:

@@ -66,7 +66,7 @@ class HonestSite:
     @property
     def address(self) -> str:
         host, port = self._server.server_address[:2]
-        return f"http://{str(host)}:{port}/exchange"
+        return f"http://{host!s}:{port}/exchange"
 
     def close(self) -> None:
         self._server.shutdown()
@@ -168,9 +168,10 @@ def _handler(site: HonestSite) -> type[BaseHTTPRequestHandler]:
             except OSError:
                 self.close_connection = True  # 1C hung up before the answer
 
-        do_GET = do_POST = _serve
+        do_GET = _serve  # noqa: N815 - the name the server calls
+        do_POST = _serve  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
             """Tests look at ``requests`` instead."""
 
     return Handler
