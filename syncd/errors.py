@@ -103,6 +103,8 @@ CATALOGUE: dict[str, Text] = {
                  "Текст в {path} нельзя сохранить: {detail}; запись пропущена."),
     "E221": Text("1c-developer", "Order {number!r} from 1C matches no order of ours; it is kept as born in 1C.",
                  "Заказ {number!r} из 1С не найден среди наших; он сохранён как созданный в 1С."),
+    "E222": Text("on-call", "Order {order} cannot be written for 1C: {detail}. It waits for `syncd outbox retry`; the others went on.",
+                 "Заказ {order} нельзя записать для 1С: {detail}. Он ждёт `syncd outbox retry`; остальные ушли."),
     # E3xx: orders and the API
     "E301": Text("storefront", "Idempotency-Key is missing. Send a new value for every new order and the same one when you repeat a request.",
                  "Нет заголовка Idempotency-Key. Передавайте новое значение для каждого нового заказа и прежнее при повторе запроса."),

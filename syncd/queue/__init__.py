@@ -1,0 +1,1 @@
+"""Outbox, leases, retry policy, broker and actors. Postgres holds the work; Redis only rings the bell."""

@@ -1,0 +1,205 @@
+"""The merge: staged records go into their tables by set-based SQL that finds what changed first and writes only that.
+
+Rules, the same for every protocol:
+
+- a field that the source did not state keeps its value; a ``map`` merges key by key; the other kinds are replaced whole;
+- a record whose content does not differ is not written, so its revision stays;
+- a row written by a newer package is left alone;
+- a stub only says that an object exists and never changes a stored row;
+- nothing is deleted: ``deleted_at`` is set, and cleared when the record returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+from syncd.model import ENTITIES, Entity, Field
+from syncd.store.db import Conn, execute, one
+from syncd.store.stage import scope_name, stage_name
+
+
+@dataclass(slots=True)
+class Counters:
+    """What became of the records of one entity. ``read`` counts distinct keys met."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """For JSON."""
+        return asdict(self)
+
+
+def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_sets: bool) -> Counters:
+    """Merge what is staged for one entity, within the caller's transaction.
+
+    ``source_seq`` is the package's place in the order of arrival. ``whole_sets`` tells that a table of scopes was staged too.
+    """
+    entity = ENTITIES[name]
+    parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
+    if one(conn, _sql(name).duplicates):
+        execute(conn, _sql(name).fold)
+    counters = Counters(read=_count(conn, f'SELECT count(*) AS n FROM "{stage_name(name)}"', {}))
+    changed = one(conn, _sql(name).update, **parameters) or {}
+    counters.updated, counters.removed = changed["updated"], changed["removed"]
+    absent = execute(conn, _sql(name).absent, **parameters) if whole_sets and entity.scope else 0
+    created = one(conn, _sql(name).insert, **parameters) or {}
+    counters.created = created["created"]
+    counters.unchanged = counters.read - counters.created - counters.updated - counters.removed
+    counters.removed += absent
+    return counters
+
+
+def _count(conn: Conn, query: str, parameters: dict[str, Any]) -> int:
+    row = one(conn, query, **parameters)
+    return int(row["n"]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    duplicates: str
+    fold: str
+    update: str
+    insert: str
+    absent: str
+
+
+@cache
+def _sql(name: str) -> _Statements:
+    entity = ENTITIES[name]
+    return _Statements(
+        duplicates=_duplicates_sql(entity),
+        fold=_fold_sql(entity),
+        update=_update_sql(entity),
+        insert=_insert_sql(entity),
+        absent=_absent_sql(entity),
+    )
+
+
+def _keys(entity: Entity, prefix: str = "") -> str:
+    return ", ".join(f'{prefix}"{key}"' for key in entity.key_names)
+
+
+def _same_key(entity: Entity, left: str, right: str) -> str:
+    return " AND ".join(f'{left}."{key}" = {right}."{key}"' for key in entity.key_names)
+
+
+def _stated(field: Field) -> str:
+    """The staged value in the table's type."""
+    if field.kind == "map":
+        return f'jsonb_strip_nulls(s."{field.name}"::jsonb)'
+    return f's."{field.name}"::jsonb' if field.kind == "list" else f's."{field.name}"'
+
+
+def _merged(field: Field) -> str:
+    """What the column will hold: the stated value, or the stored one where nothing was stated."""
+    name = field.name
+    if field.kind == "map":
+        return f"""CASE WHEN s."{name}" IS NULL THEN t."{name}"
+                     ELSE jsonb_strip_nulls(coalesce(t."{name}", '{{}}') || s."{name}"::jsonb) END"""
+    return f'coalesce({_stated(field)}, t."{name}")'
+
+
+
+
+
+def _duplicates_sql(entity: Entity) -> str:
+    return f"""
+        SELECT 1 FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)} HAVING count(*) > 1 LIMIT 1
+    """  # noqa: S608 - names come from the model, never from data
+
+
+def _fold_sql(entity: Entity) -> str:
+    """Several statements about one key become one: for each field the last that states it; a stub adds nothing."""
+    columns = [*(field.name for field in entity.fields), "extra"]
+    newest = ", ".join(
+        f'(array_agg(s."{c}" ORDER BY s.stub, s.n DESC) FILTER (WHERE s."{c}" IS NOT NULL))[1] AS "{c}"' for c in columns
+    )
+    names = ", ".join(f'"{c}"' for c in columns)
+    return f"""
+        WITH twice AS (
+            SELECT {_keys(entity)} FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)} HAVING count(*) > 1
+        ), gone AS (
+            DELETE FROM "{stage_name(entity.name)}" s USING twice d WHERE {_same_key(entity, "s", "d")}
+        )
+        INSERT INTO "{stage_name(entity.name)}" (n, {_keys(entity)}, {names}, deleted, stub, content_hash)
+        SELECT max(s.n), {_keys(entity, "s.")}, {newest},
+               (array_agg(s.deleted ORDER BY s.stub, s.n DESC))[1],
+               bool_and(s.stub),
+               CASE WHEN count(*) FILTER (WHERE NOT s.stub) <= 1
+                    THEN (array_agg(s.content_hash ORDER BY s.stub, s.n DESC))[1]
+                    ELSE md5(string_agg(s.content_hash::text, '' ORDER BY s.n) FILTER (WHERE NOT s.stub))::uuid END
+        FROM "{stage_name(entity.name)}" s JOIN twice d ON {_same_key(entity, "s", "d")}
+        GROUP BY {_keys(entity, "s.")}
+    """  # noqa: S608 - names come from the model
+
+
+def _update_sql(entity: Entity) -> str:
+    fields = entity.fields
+    assignments = ",\n            ".join(f'"{field.name}" = {_merged(field)}' for field in fields)
+    stored = ", ".join([*(f't."{field.name}"' for field in fields), "t.extra"])
+    wanted = ", ".join([*(_merged(field) for field in fields), "coalesce(s.extra::jsonb, t.extra)"])
+    return f"""
+        WITH changed AS (
+            UPDATE "{entity.plural}" t SET
+            {assignments},
+            extra = coalesce(s.extra::jsonb, t.extra),
+            content_hash = s.content_hash,
+            source_seq = %(source_seq)s,
+            revision = nextval('revision_seq'),
+            xid = pg_current_xact_id(),
+            updated_at = now(),
+            deleted_at = CASE WHEN s.deleted THEN coalesce(t.deleted_at, now()) END
+            FROM "{stage_name(entity.name)}" s
+            WHERE t.tenant = %(tenant)s AND {_same_key(entity, "t", "s")}
+              AND NOT s.stub
+              AND t.source_seq <= %(source_seq)s
+              AND (t.content_hash <> s.content_hash OR (t.deleted_at IS NOT NULL) <> s.deleted)
+              AND ((t.deleted_at IS NOT NULL) <> s.deleted
+                   OR ROW({stored}) IS DISTINCT FROM ROW({wanted}))
+            RETURNING s.deleted
+        )
+        SELECT count(*) FILTER (WHERE NOT deleted) AS updated, count(*) FILTER (WHERE deleted) AS removed FROM changed
+    """  # noqa: S608 - names come from the model
+
+
+def _insert_sql(entity: Entity) -> str:
+    names = ", ".join(f'"{field.name}"' for field in entity.fields)
+    values = ", ".join(_stated(field) for field in entity.fields)
+    return f"""
+        WITH created AS (
+            INSERT INTO "{entity.plural}"
+                (tenant, {_keys(entity)}, {names}, extra, content_hash, source_seq, deleted_at)
+            SELECT %(tenant)s, {_keys(entity, "s.")}, {values}, s.extra::jsonb, s.content_hash, %(source_seq)s,
+                   CASE WHEN s.deleted THEN now() END
+            FROM "{stage_name(entity.name)}" s
+            WHERE NOT EXISTS (
+                SELECT FROM "{entity.plural}" t WHERE t.tenant = %(tenant)s AND {_same_key(entity, "t", "s")}
+            )
+            ORDER BY {_keys(entity, "s.")}
+            ON CONFLICT DO NOTHING
+            RETURNING 1
+        )
+        SELECT count(*) AS created FROM created
+    """  # noqa: S608 - names come from the model
+
+
+def _absent_sql(entity: Entity) -> str:
+    if entity.scope is None:
+        return ""
+    return f"""
+        UPDATE "{entity.plural}" t
+        SET deleted_at = now(), updated_at = now(), source_seq = %(source_seq)s,
+            revision = nextval('revision_seq'), xid = pg_current_xact_id()
+        FROM (SELECT DISTINCT of_key FROM "{scope_name(entity.name)}") w
+        WHERE t.tenant = %(tenant)s AND t."{entity.scope}" = w.of_key
+          AND t.deleted_at IS NULL
+          AND t.source_seq <= %(source_seq)s
+          AND NOT EXISTS (SELECT FROM "{stage_name(entity.name)}" s WHERE {_same_key(entity, "t", "s")})
+    """  # noqa: S608 - names come from the model

@@ -1,0 +1,189 @@
+"""Packages: what one import takes in, their order, and the lease by which one worker has one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from syncd.store.db import Conn, Row, every, execute, one
+from syncd.store.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """One document of a package: an upload, or a member of an uploaded archive."""
+
+    name: str
+    upload_id: UUID
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to import a package, until the lease runs out."""
+
+    tenant: str
+    id: UUID
+    seq: int
+    lease_id: UUID
+    attempt: int
+    infobase_id: UUID | None
+    session_id: UUID | None
+    source: str
+    lane: str
+
+
+def create(
+    conn: Conn,
+    tenant: str,
+    files: list[PackageFile],
+    *,
+    source: str,
+    lane: str,
+    infobase_id: UUID | None = None,
+    session_id: UUID | None = None,
+) -> UUID:
+    """Queue a package and take its uploads."""
+    made = new_id()
+    execute(
+        conn,
+        """INSERT INTO package (tenant, id, infobase_id, session_id, source, lane)
+           VALUES (%(t)s, %(id)s, %(infobase)s, %(session)s, %(source)s, %(lane)s)""",
+        t=tenant, id=made, infobase=infobase_id, session=session_id, source=source, lane=lane,
+    )  # fmt: skip
+    for n, file in enumerate(files):
+        execute(
+            conn,
+            """INSERT INTO package_file (tenant, package_id, n, name, upload_id, member)
+               VALUES (%(t)s, %(id)s, %(n)s, %(name)s, %(upload)s, %(member)s)""",
+            t=tenant, id=made, n=n, name=file.name, upload=file.upload_id, member=file.member,
+        )  # fmt: skip
+        execute(
+            conn,
+            "UPDATE upload SET state = 'taken', updated_at = now() WHERE tenant = %(t)s AND id = %(id)s",
+            t=tenant, id=file.upload_id,
+        )  # fmt: skip
+    return made
+
+
+def files_of(conn: Conn, tenant: str, package_id: UUID) -> list[PackageFile]:
+    """The documents of a package, in order."""
+    rows = every(
+        conn,
+        """SELECT name, upload_id, member FROM package_file
+           WHERE tenant = %(t)s AND package_id = %(id)s ORDER BY n""",
+        t=tenant, id=package_id,
+    )  # fmt: skip
+    return [PackageFile(**row) for row in rows]
+
+
+def find_by_upload(conn: Conn, tenant: str, upload_id: UUID, member: str | None) -> Row | None:
+    """The newest package made of this upload (and this member of it)."""
+    return one(
+        conn,
+        """SELECT p.id, p.state, p.outcome, p.error_code, p.error_params, p.progress
+           FROM package p JOIN package_file f ON f.tenant = p.tenant AND f.package_id = p.id
+           WHERE f.tenant = %(t)s AND f.upload_id = %(upload)s AND f.member IS NOT DISTINCT FROM %(member)s
+           ORDER BY p.seq DESC LIMIT 1""",
+        t=tenant, upload=upload_id, member=member,
+    )  # fmt: skip
+
+
+def get(conn: Conn, tenant: str, package_id: UUID) -> Row | None:
+    """One package."""
+    return one(conn, "SELECT * FROM package WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=package_id)
+
+
+def claim(conn: Conn, lease_seconds: float) -> Claim | None:
+    """Take the next package that may run: one at a time per tenant and lane, in order of arrival.
+
+    An import that a dead worker began is taken over when its lease has run out. The row lock that a running merge holds keeps
+    others away even then, and ``SKIP LOCKED`` walks past it.
+    """
+    lease = new_id()
+    row = one(
+        conn,
+        """
+        UPDATE package SET state = 'importing', lease_id = %(lease)s, attempt = attempt + 1,
+               lease_until = now() + make_interval(secs => %(seconds)s), started_at = coalesce(started_at, now())
+        WHERE (tenant, id) = (
+            SELECT p.tenant, p.id FROM package p
+            WHERE p.state IN ('queued', 'importing')
+              AND (p.state = 'queued' OR p.lease_until < now())
+              AND NOT EXISTS (
+                  SELECT FROM package earlier
+                  WHERE earlier.tenant = p.tenant AND earlier.lane = p.lane AND earlier.seq < p.seq
+                    AND earlier.state IN ('queued', 'importing')
+              )
+            ORDER BY p.seq
+            FOR UPDATE SKIP LOCKED LIMIT 1
+        )
+        RETURNING tenant, id, seq, lease_id, attempt, infobase_id, session_id, source, lane
+        """,
+        lease=lease, seconds=lease_seconds,
+    )  # fmt: skip
+    return Claim(**row) if row else None
+
+
+def heartbeat(conn: Conn, claim: Claim, lease_seconds: float, progress: dict[str, Any]) -> bool:
+    """Keep the lease and show how far the import is. ``False`` when the lease was lost to another worker."""
+    return bool(
+        execute(
+            conn,
+            """UPDATE package SET lease_until = now() + make_interval(secs => %(seconds)s), progress = %(progress)s
+               WHERE tenant = %(t)s AND id = %(id)s AND lease_id = %(lease)s AND state = 'importing'""",
+            t=claim.tenant, id=claim.id, lease=claim.lease_id, seconds=lease_seconds, progress=Jsonb(progress),
+        )
+    )  # fmt: skip
+
+
+def lock(conn: Conn, claim: Claim) -> bool:
+    """Hold the package for the transaction that merges it. ``False`` when the lease was lost."""
+    row = one(
+        conn,
+        """SELECT 1 AS held FROM package
+           WHERE tenant = %(t)s AND id = %(id)s AND lease_id = %(lease)s AND state = 'importing' FOR UPDATE""",
+        t=claim.tenant, id=claim.id, lease=claim.lease_id,
+    )  # fmt: skip
+    return row is not None
+
+
+def finish(
+    conn: Conn,
+    claim: Claim,
+    *,
+    outcome: str,
+    counters: dict[str, dict[str, int]],
+    error_code: str | None = None,
+    error_params: dict[str, Any] | None = None,
+) -> bool:
+    """Close a package, guarded by the lease. ``False`` when it is no longer ours; nothing is changed then."""
+    return bool(
+        execute(
+            conn,
+            """UPDATE package SET state = CASE WHEN %(outcome)s = 'failed' THEN 'failed' ELSE 'done' END,
+                      outcome = %(outcome)s, counters = %(counters)s, error_code = %(code)s, error_params = %(params)s,
+                      lease_id = NULL, lease_until = NULL, finished_at = now()
+               WHERE tenant = %(t)s AND id = %(id)s AND lease_id = %(lease)s AND state = 'importing'""",
+            t=claim.tenant, id=claim.id, lease=claim.lease_id, outcome=outcome, counters=Jsonb(counters),
+            code=error_code, params=Jsonb(error_params) if error_params is not None else None,
+        )
+    )  # fmt: skip
+
+
+def release(conn: Conn, claim: Claim) -> None:
+    """Give a package back unfinished, at once: the worker is stopping. It does not count as an attempt."""
+    execute(
+        conn,
+        """UPDATE package SET state = 'queued', lease_id = NULL, lease_until = NULL, attempt = attempt - 1
+           WHERE tenant = %(t)s AND id = %(id)s AND lease_id = %(lease)s AND state = 'importing'""",
+        t=claim.tenant, id=claim.id, lease=claim.lease_id,
+    )  # fmt: skip
+
+
+def is_waiting(conn: Conn) -> bool:
+    """Whether any package is open, running or not."""
+    return one(conn, "SELECT 1 AS x FROM package WHERE state IN ('queued', 'importing') LIMIT 1") is not None

@@ -1,0 +1,183 @@
+"""Staging: records of one package go by COPY into temporary tables, from where ``syncd.store.merge`` takes them.
+
+Rows are rendered in Postgres' text format with control characters as delimiter and NULL mark, so that nothing but backslash and line
+ends needs escaping; readers have removed control characters from the data, and a record that holds one all the same is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+from psycopg import sql
+
+from syncd.errors import DataError
+from syncd.model import ENTITIES, Entity
+from syncd.model.entity import Kind
+from syncd.model.records import Record
+from syncd.store.db import Conn
+
+DELIMITER: Final = "\x1f"
+NULL: Final = "\x1e"
+_FLUSH_BYTES: Final = 1 << 20
+_FILE_SHIFT: Final = 40  # a row's number holds its file in the upper bits, so that a broken file can be taken back
+
+STAGE_TYPES: Final[dict[Kind, str]] = {
+    "text": "text", "decimal": "numeric", "integer": "bigint", "boolean": "boolean", "timestamp": "timestamptz",
+    "list": "text", "map": "text",  # parsed by the server for changed rows only
+}  # fmt: skip
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat()
+
+
+def _boolean(value: bool) -> str:  # noqa: FBT001 - a renderer takes its value by position
+    return "t" if value else "f"
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+_RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
+    "text": None, "decimal": str, "integer": str, "boolean": _boolean, "timestamp": _moment, "list": _json, "map": _json,
+}  # fmt: skip
+
+
+@cache
+def _plan(name: str) -> tuple[tuple[str, Callable[[Any], str] | None], ...]:
+    return tuple((field.name, _RENDER[field.kind]) for field in ENTITIES[name].fields)
+
+
+@cache
+def _key_plan(name: str) -> tuple[Callable[[Any], str] | None, ...]:
+    return tuple(_RENDER[field.kind] for field in ENTITIES[name].key)
+
+
+def render(record: Record) -> tuple[bytes, str]:
+    """The record's row without its number, and the hash of what it states.
+
+    Raises ``DataError`` E215 when a text cannot be stored.
+    """
+    values = [v if r is None else r(v) for v, r in zip(record.key, _key_plan(record.entity), strict=True)]
+    fields = record.fields
+    for name, renderer in _plan(record.entity):
+        value = fields.get(name)
+        if value is None:
+            values.append(NULL)
+        else:
+            values.append(value if renderer is None else renderer(value))
+    values.append(NULL if not record.extra else _json(record.extra))
+    values.append("t" if record.deleted else "f")
+    values.append("t" if record.stub else "f")
+    try:
+        body = DELIMITER.join(values).encode()
+    except UnicodeEncodeError as error:
+        raise DataError("E215", path=record.entity, detail=str(error.reason)) from error
+    if body.count(b"\x1f") != len(values) - 1 or b"\x00" in body:
+        raise DataError("E215", path=record.entity, detail="control characters")
+    digest = blake2b(body, digest_size=16).hexdigest()
+    if b"\\" in body or b"\n" in body or b"\r" in body:
+        body = body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return body, digest
+
+
+class Stage:
+    """Temporary tables of one import on one dedicated connection in autocommit."""
+
+    def __init__(self, conn: Conn) -> None:
+        self._conn = conn
+        self._buffers: dict[str, list[bytes]] = {}
+        self._sizes: dict[str, int] = {}
+        self._number = 0
+        self.entities: set[str] = set()
+        self.scopes: set[str] = set()
+
+    def begin_file(self, index: int) -> None:
+        """Rows added from now on belong to file ``index`` of the package."""
+        self._number = index << _FILE_SHIFT
+
+    def drop_file(self, index: int) -> None:
+        """Take back all rows of one file: it turned out to be broken."""
+        self.flush()
+        low, high = index << _FILE_SHIFT, (index + 1) << _FILE_SHIFT
+        for table in [stage_name(name) for name in self.entities] + [scope_name(name) for name in self.scopes]:
+            self._conn.execute(
+                sql.SQL("DELETE FROM {} WHERE n >= %s AND n < %s").format(sql.Identifier(table)), (low, high)
+            )
+
+    def add(self, record: Record) -> None:
+        """Stage one record. Raises ``DataError`` when it cannot be stored; nothing is staged then."""
+        body, digest = render(record)
+        if record.entity not in self.entities:
+            self._create(ENTITIES[record.entity])
+        self._number += 1
+        self._put(stage_name(record.entity), b"%d\x1f%b\x1f%b\n" % (self._number, body, digest.encode()))
+
+    def whole_set(self, entity: str, of: str) -> None:
+        """Stage the statement that all records of ``entity`` under ``of`` have been stated."""
+        if entity not in self.scopes:
+            self.scopes.add(entity)
+            self._conn.execute(
+                sql.SQL('CREATE TEMP TABLE {} (n bigint, of_key text COLLATE "C")').format(
+                    sql.Identifier(scope_name(entity))
+                )
+            )
+            if entity not in self.entities:
+                self._create(ENTITIES[entity])
+        self._number += 1
+        key = of.encode().replace(b"\\", b"\\\\")
+        self._put(scope_name(entity), b"%d\x1f%b\n" % (self._number, key))
+
+    def flush(self) -> None:
+        """Send what is buffered to the server."""
+        for table in list(self._buffers):
+            self._copy(table)
+
+    def analyze(self) -> None:
+        """Let the planner know what was staged: temporary tables are analysed by nobody else."""
+        for table in [stage_name(name) for name in self.entities] + [scope_name(name) for name in self.scopes]:
+            self._conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+
+    def _put(self, table: str, line: bytes) -> None:
+        self._buffers.setdefault(table, []).append(line)
+        size = self._sizes.get(table, 0) + len(line)
+        self._sizes[table] = size
+        if size >= _FLUSH_BYTES:
+            self._copy(table)
+
+    def _copy(self, table: str) -> None:
+        lines = self._buffers.pop(table, [])
+        self._sizes[table] = 0
+        if not lines:
+            return
+        statement = sql.SQL("COPY {} FROM STDIN WITH (DELIMITER E'\\x1f', NULL E'\\x1e')").format(sql.Identifier(table))
+        with self._conn.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(b"".join(lines))
+
+    def _create(self, entity: Entity) -> None:
+        self.entities.add(entity.name)
+        columns = [sql.SQL("n bigint")]
+        for field in entity.all_fields:
+            collation = ' COLLATE "C"' if field in entity.key and field.kind == "text" else ""
+            columns.append(
+                sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(STAGE_TYPES[field.kind] + collation))
+            )
+        columns += [sql.SQL("extra text, deleted boolean, stub boolean, content_hash uuid")]
+        table = sql.Identifier(stage_name(entity.name))
+        self._conn.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(table, sql.SQL(", ").join(columns)))
+
+
+def stage_name(entity: str) -> str:
+    """Name of the temporary table for an entity's records."""
+    return f"stage_{entity}"
+
+
+def scope_name(entity: str) -> str:
+    """Name of the temporary table for an entity's whole sets."""
+    return f"stage_{entity}_scope"

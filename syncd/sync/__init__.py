@@ -1,0 +1,1 @@
+"""The use cases: receive a package, import it, take an order, hand orders over, and what the worker does all day."""

@@ -1,0 +1,228 @@
+"""Orders: taking one from a storefront, handing it to 1C as a document, and taking 1C's answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from syncd.errors import RequestError
+from syncd.queue import outbox
+from syncd.store.access import ApiKey
+from syncd.store.db import Conn, Row, every, execute, one
+from syncd.store.ids import order_id
+from syncd.sync.context import Context
+
+ROUTE: Final = "POST /v1/orders"
+CENT: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line a storefront ordered. ``offer_id`` is 1C's id of the offer; money in the order's currency, VAT as in the price."""
+
+    offer_id: str
+    quantity: Decimal
+    price: Decimal
+    name: str = ""
+    sku: str = ""
+    unit: str = ""
+    is_service: bool = False
+
+    @property
+    def amount(self) -> Decimal:
+        """Quantity times price, in cents."""
+        return (self.quantity * self.price).quantize(CENT)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "offer_id": self.offer_id, "name": self.name, "sku": self.sku, "unit": self.unit,
+            "quantity": str(self.quantity), "price": str(self.price), "amount": str(self.amount),
+            "is_service": self.is_service,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as a storefront places it. ``number`` is the storefront's own and unique within the storefront."""
+
+    number: str
+    currency: str
+    customer: dict[str, Any]
+    lines: tuple[NewLine, ...]
+    comment: str = ""
+    requisites: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The canonical body: what two requests must share to be the same request."""
+        return {
+            "number": self.number, "currency": self.currency, "customer": self.customer, "comment": self.comment,
+            "requisites": self.requisites, "lines": [line.as_json() for line in self.lines],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The outcome of an acceptance. ``repeated`` when the same request had been answered before."""
+
+    id: UUID
+    repeated: bool
+
+
+def accept(ctx: Context, key: ApiKey, idempotency_key: str, order: NewOrder) -> Accepted:
+    """Accept an order: the order, its outbox row and the idempotency record in one transaction.
+
+    The state of 1C plays no part. Raises ``RequestError`` E302 (422) for another body under the same key, E303 (409) while a twin
+    is in flight, E304 (409) when the number is taken by another order of the storefront.
+    """
+    for number_taken in (False, True):
+        try:
+            with ctx.db.transaction() as conn:
+                accepted = _accept(conn, key, idempotency_key, order, generate_number=number_taken)
+            break
+        except UniqueViolation:
+            # two storefronts sent the same short number at once: the second gets one of ours
+            if number_taken:
+                raise
+    if not accepted.repeated:
+        ctx.doorbell.ring()
+    return accepted
+
+
+def _accept(conn: Conn, key: ApiKey, idempotency_key: str, order: NewOrder, *, generate_number: bool) -> Accepted:
+    tenant = key.tenant
+    scope = f"{tenant}\x1f{key.storefront}\x1f{ROUTE}\x1f{idempotency_key}"
+    row = one(
+        conn,
+        """SELECT pg_try_advisory_xact_lock(hashtextextended(%(scope)s, 0)) AS free""",
+        scope=scope,
+    )
+    assert row is not None
+    if not row["free"]:
+        raise RequestError("E303", status=409)
+    body = order.as_json()
+    route = f"{ROUTE} {key.storefront}"
+    known = one(
+        conn,
+        "SELECT body, answer_id FROM idempotency WHERE tenant = %(t)s AND route = %(r)s AND key = %(k)s",
+        t=tenant, r=route, k=idempotency_key,
+    )  # fmt: skip
+    if known:
+        if known["body"] != body:
+            raise RequestError("E302", status=422, paths=", ".join(differences(known["body"], body)))
+        return Accepted(UUID(known["answer_id"]), repeated=True)
+    made, repeated = _insert(conn, key, order, body, generate_number=generate_number)
+    execute(
+        conn,
+        """INSERT INTO idempotency (tenant, route, key, body, status, answer_id)
+           VALUES (%(t)s, %(r)s, %(k)s, %(body)s, 201, %(id)s)""",
+        t=tenant, r=route, k=idempotency_key, body=Jsonb(body), id=str(made),
+    )  # fmt: skip
+    return Accepted(made, repeated)
+
+
+def _insert(
+    conn: Conn, key: ApiKey, order: NewOrder, body: dict[str, Any], *, generate_number: bool
+) -> tuple[UUID, bool]:
+    tenant = key.tenant
+    made = order_id(tenant, key.storefront, order.number)
+    digest = sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    own = None if generate_number or not fits_exchange(order.number) else order.number
+    inserted = one(
+        conn,
+        """
+        INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, status, currency, amount, customer,
+                                 lines, comment, requisites, body_hash)
+        SELECT %(t)s, %(id)s, %(storefront)s, %(number)s,
+               CASE WHEN %(own)s::text IS NULL OR EXISTS (
+                        SELECT FROM sales_order WHERE tenant = %(t)s AND exchange_number = %(own)s)
+                    THEN 'S' || lpad(nextval('order_number_seq')::text, 10, '0') ELSE %(own)s END,
+               'new', %(currency)s, %(amount)s, %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(digest)s
+        ON CONFLICT (tenant, id) DO NOTHING
+        RETURNING id
+        """,
+        t=tenant, id=made, storefront=key.storefront, number=order.number, own=own, currency=order.currency,
+        amount=sum((line.amount for line in order.lines), Decimal()), customer=Jsonb(order.customer),
+        lines=Jsonb(body["lines"]), comment=order.comment, requisites=Jsonb(order.requisites), digest=digest,
+    )  # fmt: skip
+    if inserted is None:
+        same = one(conn, "SELECT body_hash FROM sales_order WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=made)
+        if same is None or bytes(same["body_hash"] or b"") != digest:
+            raise RequestError("E304", status=409, number=order.number, storefront=key.storefront)
+        return made, True
+    outbox.enqueue(conn, tenant, kind="order", key=str(made))
+    return made, False
+
+
+def fits_exchange(number: str) -> bool:
+    """Whether 1C can find a document by this number: 11 characters at most, and no two that differ in case only.
+
+    УТ 11 looks numbers up in a column of 11 characters, and 1C compares texts without case.
+    """
+    generated = len(number) == 11 and number.startswith("S") and number[1:].isdigit()
+    allowed = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_/"
+    return 0 < len(number) <= 11 and all(c in allowed for c in number) and not generated
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Paths at which two JSON values differ, ten at most."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = [
+            inner
+            for name in sorted(old.keys() | new.keys())
+            for inner in differences(old.get(name), new.get(name), f"{path}.{name}" if path else name)
+        ]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        found = [inner for i, (a, b) in enumerate(zip(old, new, strict=True)) for inner in differences(a, b, f"{path}[{i}]")]
+    else:
+        found = [] if old == new else [path or "body"]
+    return found[:10]
+
+
+_ORDER: Final = """
+    SELECT id, storefront, number, exchange_number, origin, status, currency, amount, customer, lines, comment, requisites,
+           id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, created_at, updated_at, known_at, revision_no
+    FROM sales_order WHERE tenant = %(t)s
+"""
+
+
+def get(conn: Conn, tenant: str, id_: UUID) -> Row | None:
+    """One order."""
+    return one(conn, _ORDER + " AND id = %(id)s", t=tenant, id=id_)
+
+
+def many(conn: Conn, tenant: str, ids: list[UUID]) -> dict[UUID, Row]:
+    """Several orders by id."""
+    return {row["id"]: row for row in every(conn, _ORDER + " AND id = ANY(%(ids)s)", t=tenant, ids=ids)}
+
+
+def page(
+    conn: Conn, tenant: str, *, after: UUID | None, number: str | None, since: datetime | None, limit: int
+) -> list[Row]:
+    """Orders by id, from a cursor on."""
+    return every(
+        conn,
+        _ORDER
+        + """ AND (%(after)s::uuid IS NULL OR id > %(after)s)
+              AND (%(number)s::text IS NULL OR number = %(number)s OR exchange_number = %(number)s)
+              AND (%(since)s::timestamptz IS NULL OR updated_at >= %(since)s)
+            ORDER BY id LIMIT %(limit)s""",
+        t=tenant, after=after, number=number, since=since, limit=limit,
+    )  # fmt: skip
+
+
+def history(conn: Conn, tenant: str, id_: UUID) -> list[Row]:
+    """What happened to an order, in order."""
+    return every(
+        conn,
+        "SELECT at, status, source, detail FROM order_status WHERE tenant = %(t)s AND order_id = %(id)s ORDER BY seq",
+        t=tenant, id=id_,
+    )  # fmt: skip

@@ -1,0 +1,230 @@
+"""Taking what 1C says about orders: number, date, status, payment, shipment, cancellation, changed lines."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Final, Literal
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from psycopg.types.json import Jsonb
+
+from syncd.model.records import OrderDocument, OrderLine
+from syncd.queue import outbox
+from syncd.store.db import Conn, Row, execute, one
+from syncd.store.ids import order_id
+
+Effect = Literal["created", "updated", "unchanged"]
+ORDER_OPERATIONS: Final = frozenset({"", "заказ товара", "заказ"})
+BORN_IN_1C: Final = "1c"
+
+
+def is_order(document: OrderDocument) -> bool:
+    """Payments and shipments travel as documents too, bound to their order by ``basis``."""
+    return document.operation.strip().casefold() in ORDER_OPERATIONS
+
+
+def key_of(document: OrderDocument) -> str:
+    """What identifies the document among those of a package."""
+    return document.number or document.id or document.number_1c or ""
+
+
+def apply(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int) -> Effect:
+    """Bring one order up to what 1C says. An older package never undoes a newer one.
+
+    An order is found by its number in the exchange, then by our id, then by 1C's; never is one created that only looks new:
+    a document without a number of ours is an order born in 1C. The change is not offered back to 1C.
+    """
+    row = _find(conn, tenant, document)
+    digest = content_hash(document)
+    if row is None:
+        _insert(conn, tenant, document, zone=zone, source_seq=source_seq, digest=digest)
+        return "created"
+    if row["origin"] == "storefront":
+        outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange")
+    if row["content_hash"] == digest or (row["source_seq"] or 0) > source_seq:
+        return "unchanged"
+    changes = _changes(row, document, zone)
+    stored = {name: value for name, value in changes.items() if row[name] != value}
+    _update(conn, tenant, row, stored, digest=digest, source_seq=source_seq)
+    return "updated" if stored else "unchanged"
+
+
+def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
+    query = """SELECT id, origin, status, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, lines, amount,
+                      id_1c, content_hash, source_seq
+               FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
+    if document.number:
+        row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
+        if row:
+            return row
+    ours = _uuid(document.id)
+    if ours:
+        row = one(conn, query.format("id = %(id)s"), t=tenant, id=ours)
+        if row:
+            return row
+    if not document.id:
+        return None
+    return one(conn, query.format("id_1c = %(id)s") + " LIMIT 1", t=tenant, id=document.id)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _changes(row: Row, document: OrderDocument, zone: ZoneInfo) -> dict[str, Any]:
+    """Columns as the document states them; what it does not state keeps its value."""
+    stated: dict[str, Any] = {
+        "number_1c": document.number_1c,
+        "date_1c": _aware(document.date_1c, zone),
+        "status_1c": document.status,
+        "posted": document.posted,
+        "paid": document.paid,
+        "shipped": document.shipped,
+        "cancelled": True if document.deletion_mark else document.cancelled,
+    }
+    if document.id and document.id != str(row["id"]):
+        stated["id_1c"] = document.id
+    if document.lines is not None:
+        lines = [line_json(line) for line in document.lines]
+        if _substance(lines) != _substance(row["lines"]):
+            stated["lines"] = lines
+            stated["amount"] = document.amount or sum((line.amount for line in document.lines), Decimal())
+    changes = {name: value for name, value in stated.items() if value is not None}
+    merged = {**{name: row[name] for name in ("number_1c", "posted", "shipped", "cancelled")}, **changes}
+    changes["status"] = status_of(merged)
+    return changes
+
+
+def status_of(state: dict[str, Any]) -> str:
+    """The order's status in our words, from what 1C says: new, confirmed, shipped or cancelled."""
+    if state.get("cancelled"):
+        return "cancelled"
+    if state.get("shipped"):
+        return "shipped"
+    return "confirmed" if state.get("number_1c") or state.get("posted") else "new"
+
+
+def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest: UUID, source_seq: int) -> None:
+    if not stored:
+        execute(
+            conn,
+            """UPDATE sales_order SET content_hash = %(h)s, source_seq = %(seq)s, known_at = now()
+               WHERE tenant = %(t)s AND id = %(id)s""",
+            t=tenant, id=row["id"], h=digest, seq=source_seq,
+        )  # fmt: skip
+        return
+    columns = ", ".join(f"{name} = %({name})s" for name in stored)
+    values = {name: Jsonb(value) if name == "lines" else value for name, value in stored.items()}
+    execute(
+        conn,
+        f"""UPDATE sales_order SET {columns}, content_hash = %(h)s, source_seq = %(seq)s, known_at = now(),
+                   updated_at = now(), revision = nextval('revision_seq'), xid = pg_current_xact_id()
+            WHERE tenant = %(t)s AND id = %(id)s""",  # noqa: S608 - column names are ours
+        t=tenant, id=row["id"], h=digest, seq=source_seq, **values,
+    )  # fmt: skip
+    _note(conn, tenant, row["id"], stored.get("status", row["status"]), sorted(stored.keys() - {"status"}))
+
+
+def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -> None:
+    execute(
+        conn,
+        """INSERT INTO order_status (tenant, order_id, status, source, detail)
+           VALUES (%(t)s, %(id)s, %(status)s, '1c', %(detail)s)""",
+        t=tenant, id=id_, status=status, detail=Jsonb({"changed": changed}),
+    )  # fmt: skip
+
+
+def _insert(
+    conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int, digest: UUID
+) -> None:
+    number = document.number or document.number_1c or document.id
+    made = order_id(tenant, BORN_IN_1C, document.id or number)
+    customer = document.counterparties[0].fields if document.counterparties else {}
+    lines = document.lines or []
+    state = {
+        "number_1c": document.number_1c, "posted": document.posted, "shipped": document.shipped,
+        "cancelled": document.cancelled,
+    }  # fmt: skip
+    execute(
+        conn,
+        """INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, origin, status, currency, amount, customer,
+                                    lines, comment, requisites, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped,
+                                    cancelled, content_hash, source_seq, known_at)
+           VALUES (%(t)s, %(id)s, %(storefront)s, %(number)s, %(exchange)s, '1c', %(status)s, %(currency)s, %(amount)s,
+                   %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(id_1c)s, %(number_1c)s, %(date_1c)s, %(status_1c)s,
+                   %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(hash)s, %(seq)s, now())""",
+        t=tenant, id=made, storefront=BORN_IN_1C, number=document.id or number,
+        exchange=document.number.strip().upper() if document.number else f"1C/{made.hex}",
+        status=status_of(state), currency=document.currency,
+        amount=document.amount if document.amount is not None else sum((line.amount for line in lines), Decimal()),
+        customer=Jsonb({"name": customer.get("name") or "", "inn": customer.get("inn") or ""}),
+        lines=Jsonb([line_json(line) for line in lines]), comment=document.comment,
+        requisites=Jsonb(document.requisites), id_1c=document.id or None, number_1c=document.number_1c,
+        date_1c=_aware(document.date_1c, zone), status_1c=document.status, posted=document.posted, paid=document.paid,
+        shipped=document.shipped, cancelled=document.cancelled, hash=digest, seq=source_seq,
+    )  # fmt: skip
+    _note(conn, tenant, made, status_of(state), ["created in 1C"])
+
+
+def apply_subordinate(conn: Conn, tenant: str, document: OrderDocument, *, source_seq: int) -> Effect:
+    """A payment or a shipment: it tells its order, named by ``basis``, that it is paid or shipped."""
+    paid = True if document.paid else None
+    shipped = True if document.shipped else None
+    basis = _uuid(document.basis)
+    row = one(
+        conn,
+        """SELECT id, status, paid, shipped, number_1c, posted, cancelled FROM sales_order
+           WHERE tenant = %(t)s AND (id = %(id)s OR id_1c = %(basis)s OR exchange_number = %(basis)s)
+             AND coalesce(source_seq, 0) <= %(seq)s LIMIT 1 FOR UPDATE""",
+        t=tenant, id=basis, basis=document.basis, seq=source_seq,
+    )  # fmt: skip
+    if row is None:
+        return "unchanged"
+    stated = {name: value for name, value in (("paid", paid), ("shipped", shipped)) if value and not row[name]}
+    if not stated:
+        return "unchanged"
+    status = status_of({**row, **stated})
+    execute(
+        conn,
+        """UPDATE sales_order SET paid = coalesce(%(paid)s, paid), shipped = coalesce(%(shipped)s, shipped), status = %(status)s,
+                  updated_at = now(), known_at = now(), revision = nextval('revision_seq'), xid = pg_current_xact_id()
+           WHERE tenant = %(t)s AND id = %(id)s""",
+        t=tenant, id=row["id"], paid=stated.get("paid"), shipped=stated.get("shipped"), status=status,
+    )  # fmt: skip
+    _note(conn, tenant, row["id"], status, sorted(stated))
+    return "updated"
+
+
+def line_json(line: OrderLine) -> dict[str, Any]:
+    """A line as it is stored."""
+    return {
+        "offer_id": line.product_id, "name": line.name, "sku": line.sku, "unit": line.unit,
+        "quantity": str(line.quantity), "price": str(line.price), "amount": str(line.amount),
+        "is_service": line.is_service,
+    }  # fmt: skip
+
+
+def _substance(lines: list[dict[str, Any]]) -> list[tuple[str, Decimal, Decimal]]:
+    """What makes two sets of lines differ for a person: goods, quantities, amounts; not how numbers are written."""
+    return sorted((line["offer_id"], Decimal(line["quantity"]), Decimal(line["amount"])) for line in lines)
+
+
+def _aware(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    return moment.replace(tzinfo=zone) if moment else None
+
+
+_DOCUMENTS: Final = UUID("b7a64c0e-3f0b-5f9e-8a37-5a0d1c2e9f44")
+
+
+def content_hash(document: OrderDocument) -> UUID:
+    """The same for documents that say the same, whatever the line they stand on."""
+    plain = dataclasses.asdict(dataclasses.replace(document, line=0, counterparties=[]))
+    text = repr(sorted(plain.items(), key=lambda item: item[0]))
+    return uuid5(_DOCUMENTS, blake2b(text.encode("utf-8", "replace")).hexdigest())

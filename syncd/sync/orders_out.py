@@ -1,0 +1,136 @@
+"""Handing orders to 1C: from stored orders to the documents of ``sale/query``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from syncd.commerceml.orders import Dialect, write_orders
+from syncd.errors import RemoteError
+from syncd.model.records import OrderDocument, OrderLine, Record
+from syncd.queue import outbox
+from syncd.store.access import Infobase, Session
+from syncd.store.db import Conn, Row, every
+from syncd.sync import orders
+
+log = structlog.get_logger(__name__)
+
+BATCH: Final = 1000
+"""Orders in one answer: the standard client asks once a session, the Bitrix module until the answer is empty."""
+OPERATION: Final = "Заказ товара"
+
+
+def dialect_of(session: Session) -> Dialect:
+    """The infobase's own setting, else what the client showed: only the Bitrix module announces a version."""
+    if session.infobase.dialect == "auto":
+        return Dialect.BITRIX if session.version else Dialect.STANDARD
+    return Dialect(session.infobase.dialect)
+
+
+def offer(conn: Conn, session: Session, dialect: Dialect) -> tuple[bytes, list[str]]:
+    """The next orders for this session as a document, and their keys.
+
+    An order that cannot be written is set aside for a person; the others go.
+    """
+    tenant = session.tenant
+    messages = outbox.offer(
+        conn, tenant, infobase_id=session.infobase.id, session_id=session.id, kind="order", limit=BATCH
+    )
+    rows = orders.many(conn, tenant, [UUID(message.key) for message in messages])
+    goods = _goods(conn, tenant, list(rows.values()))
+    now = datetime.now(UTC).astimezone(ZoneInfo(session.infobase.zone)).replace(tzinfo=None)
+    documents: list[OrderDocument] = []
+    keys: list[str] = []
+    for message in messages:
+        try:
+            document = to_document(rows[UUID(message.key)], session.infobase, goods)
+            write_orders([document], dialect=dialect, generated_at=now)
+        except (ValueError, KeyError, ArithmeticError) as error:
+            log.exception("an order cannot be written for 1C", order=message.key)
+            outbox.hold_back(conn, tenant, message, RemoteError("E222", order=message.key, detail=str(error)))
+            continue
+        documents.append(document)
+        keys.append(message.key)
+    return write_orders(documents, dialect=dialect, generated_at=now), keys
+
+
+def to_document(row: Row, infobase: Infobase, goods: dict[str, Row]) -> OrderDocument:
+    """A stored order as a document. Names, units and VAT the storefront did not give come from the catalogue."""
+    zone = ZoneInfo(infobase.zone)
+    return OrderDocument(
+        id=str(row["id"]),
+        number=row["exchange_number"],
+        operation=OPERATION,
+        date=row["created_at"].astimezone(zone).replace(tzinfo=None, microsecond=0),
+        currency=row["currency"],
+        amount=row["amount"],
+        comment=row["comment"] or None,
+        cancelled=row["cancelled"] or None,
+        lines=[_line(line, goods.get(line["offer_id"])) for line in row["lines"]],
+        counterparties=[customer_record(row["customer"], row["storefront"])],
+        requisites={"Номер на сайте": row["number"], **row["requisites"]},
+    )
+
+
+def _line(line: dict[str, Any], known: Row | None) -> OrderLine:
+    return OrderLine(
+        product_id=line["offer_id"],
+        name=line["name"] or (known["name"] if known else "") or line["offer_id"],
+        quantity=Decimal(line["quantity"]),
+        price=Decimal(line["price"]),
+        amount=Decimal(line["amount"]),
+        sku=line["sku"] or (known["sku"] if known else "") or "",
+        unit=line["unit"] or (known["unit"] if known else "") or "",
+        is_service=line["is_service"],
+        tax_rate=known["tax_rate"] if known else None,
+    )
+
+
+def _goods(conn: Conn, tenant: str, rows: list[Row]) -> dict[str, Row]:
+    """Name, article, unit and VAT rate of the offers in these orders, by offer id; the product's where the offer has none."""
+    wanted = list({line["offer_id"] for row in rows for line in row["lines"]})
+    if not wanted:
+        return {}
+    found = every(
+        conn,
+        """SELECT w.id, coalesce(o.name, p.name) AS name, coalesce(o.sku, p.sku) AS sku, p.tax_rate,
+                  coalesce(o.unit ->> 'code', p.unit ->> 'code') AS unit
+           FROM unnest(%(ids)s::text[]) AS w (id)
+           LEFT JOIN offers o ON o.tenant = %(t)s AND o.id = w.id
+           LEFT JOIN products p ON p.tenant = %(t)s AND p.id = split_part(w.id, '#', 1)""",
+        t=tenant, ids=wanted,
+    )  # fmt: skip
+    return {row["id"]: row for row in found}
+
+
+def customer_record(customer: dict[str, Any], storefront: str) -> Record:
+    """The customer of an order as a counterparty. Only a legal entity has an official name: its mere presence makes one."""
+    contacts = [
+        {"type": type_, "value": customer[name]}
+        for name, type_ in (("phone", "Телефон рабочий"), ("email", "Почта"))
+        if customer.get(name)
+    ]
+    legal = customer.get("type") in {"legal", "entrepreneur"}
+    fields: dict[str, Any] = {
+        "name": customer["name"],
+        "full_name": customer.get("full_name") or customer["name"],
+        "legal_kind": customer.get("type") or "person",
+        "role": "Покупатель",
+        "contacts": contacts,
+        "addresses": [{"type": "address", "text": customer["address"], "parts": []}] if customer.get("address") else [],
+    }
+    if legal:
+        fields["official_name"] = customer.get("full_name") or customer["name"]
+    fields |= {name: customer[name] for name in ("inn", "kpp", "okpo") if customer.get(name)}
+    return Record("counterparty", (customer_id(customer, storefront),), fields)
+
+
+def customer_id(customer: dict[str, Any], storefront: str) -> str:
+    """1C's id of the customer where the storefront knows it, else one that stays the same for the same person."""
+    given = customer.get("id") or customer.get("inn") or customer.get("email") or customer.get("phone")
+    return str(given or f"{storefront}#{customer['name']}")

@@ -1,0 +1,61 @@
+"""The documents of a package as streams of bytes, wherever they lie: uploads, or members of uploaded archives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+from syncd.errors import DataError
+from syncd.store import packages, uploads
+from syncd.store.db import Conn, one
+from syncd.store.packages import Claim, PackageFile
+from syncd.sync.archives import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One document. ``size`` in bytes, unpacked; ``open`` begins to read it from its start."""
+
+    name: str
+    size: int
+    open: Callable[[], Iterator[bytes]]
+
+
+@dataclass(slots=True)
+class Sources:
+    """What can be read, and what cannot with the reason."""
+
+    readable: list[Source] = field(default_factory=list)
+    broken: list[tuple[DataError, str]] = field(default_factory=list)
+
+
+def sources(conn: Conn, claim: Claim) -> Sources:
+    """All documents of a package, archives unpacked, in order."""
+    found = Sources()
+    for file in packages.files_of(conn, claim.tenant, claim.id):
+        try:
+            found.readable.extend(_of_file(conn, claim.tenant, file))
+        except DataError as error:
+            found.broken.append((error, file.name))
+    return found
+
+
+def _of_file(conn: Conn, tenant: str, file: PackageFile) -> list[Source]:
+    row = one(
+        conn, "SELECT format, size FROM upload WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=file.upload_id
+    )
+    if row is None or row["format"] == "other":
+        raise DataError("E207", name=file.name)
+    if row["format"] == "xml":
+        return [Source(file.name, row["size"], partial(_upload, conn, tenant, file.upload_id))]
+    archive = Archive(conn, tenant, file.upload_id, file.name)
+    members = [file.member] if file.member else archive.documents()
+    if not members:
+        raise DataError("E206", name=file.name, detail="there is no XML document inside")
+    return [Source(member, archive.size(member), partial(archive.read, member)) for member in members]
+
+
+def _upload(conn: Conn, tenant: str, upload_id: UUID) -> Iterator[bytes]:
+    return uploads.pieces(conn, tenant, upload_id)

@@ -1,0 +1,150 @@
+"""The worker: takes packages one after another, woken by the doorbell or by its own clock.
+
+With Redis stopped everything still moves, only up to ``worker.poll_seconds`` later.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import dramatiq
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+
+from syncd.queue.broker import ACTOR, QUEUE
+from syncd.store.db import Database, execute
+from syncd.store.ids import new_id
+from syncd.sync import imports, receive
+from syncd.sync.context import Context
+
+log = structlog.get_logger(__name__)
+
+_SWEEP_SECONDS: Final = 5.0
+_AWAY_SECONDS: Final = 1.0  # between two tries while Postgres is away
+_GRACE_SECONDS: Final = 2.0  # for an import to notice by itself; then its statement is cancelled
+ALIVE_SECONDS: Final = 15
+"""A worker that was not seen for so long counts as gone."""
+
+
+class Worker:
+    """Threads that import, one that keeps house. ``stop`` returns when all of them have ended."""
+
+    def __init__(self, ctx: Context, broker: RedisBroker | None, *, threads: int = 2) -> None:
+        self._ctx = ctx
+        self._id = new_id()
+        self._stopping = threading.Event()
+        self._bell = threading.Condition()
+        self._rings = 0
+        self._bells: dramatiq.Worker | None = self._listen(broker) if broker else None
+        loops: list[Callable[[], None]] = [self._import_loop] * threads + [self._house_loop]
+        self._threads = [
+            threading.Thread(target=self._supervised, args=(loop,), name=f"syncd-{loop.__name__.strip('_')}-{n}")
+            for n, loop in enumerate(loops)
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        if self._bells:
+            self._bells.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop within seconds: an import under way goes back to the queue."""
+        self._stopping.set()
+        self.ring()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._ctx.db.cancel()
+        for thread in self._threads:
+            thread.join()
+        if self._bells:
+            self._bells.stop(timeout=2000)
+        try:
+            with self._ctx.db.transaction() as conn:
+                execute(conn, "DELETE FROM worker WHERE id = %(id)s", id=self._id)
+        except Database.UNREACHABLE as error:
+            log.warning("could not sign off", error=str(error))
+
+    def ring(self) -> None:
+        """Wake every loop that waits."""
+        with self._bell:
+            self._rings += 1
+            self._bell.notify_all()
+
+    def _listen(self, broker: RedisBroker) -> dramatiq.Worker:
+        dramatiq.Actor(self.ring, broker=broker, actor_name=ACTOR, queue_name=QUEUE, priority=0, options={})
+        return dramatiq.Worker(broker, worker_timeout=500, worker_threads=1)
+
+    def _wait(self, seen: int) -> int:
+        with self._bell:
+            if self._rings == seen and not self._stopping.is_set():
+                self._bell.wait(self._ctx.settings.worker.poll_seconds)
+            return self._rings
+
+    def _supervised(self, loop: Callable[[], None]) -> None:
+        """A loop never dies of a failure: it is logged, and the loop begins again."""
+        while not self._stopping.is_set():
+            try:
+                loop()
+            except Database.UNREACHABLE as error:
+                log.warning("Postgres is away", error=str(error).strip())
+                self._stopping.wait(_AWAY_SECONDS)
+            except Exception:
+                log.exception("a worker loop failed and begins again")
+                self._stopping.wait(_AWAY_SECONDS)
+
+    def _import_loop(self) -> None:
+        seen = 0
+        while not self._stopping.is_set():
+            claim = imports.claim_next(self._ctx)
+            if claim is None:
+                seen = self._wait(seen)
+                continue
+            began = time.monotonic()
+            result = imports.run(self._ctx, claim, stopping=self._stopping.is_set)
+            if result is not None:
+                log.info(
+                    "package imported", package=str(claim.id), tenant=claim.tenant, outcome=result.outcome,
+                    seconds=round(time.monotonic() - began, 2), counters=result.counters,
+                )  # fmt: skip
+                self.ring()
+
+    def _house_loop(self) -> None:
+        register(self._ctx.db, self._id, "worker")
+        swept = 0.0
+        while not self._stopping.is_set():
+            touch(self._ctx.db, self._id)
+            if time.monotonic() - swept >= _SWEEP_SECONDS:
+                swept = time.monotonic()
+                with self._ctx.db.transaction() as conn:
+                    queued = receive.sweep(conn, idle_seconds=self._ctx.settings.exchange.idle_import_seconds)
+                if queued:
+                    log.info("uploads without an import were queued", packages=queued)
+                    self.ring()
+            self._stopping.wait(min(2.0, self._ctx.settings.worker.poll_seconds * 2))
+
+
+def register(db: Database, id_: UUID, role: str) -> None:
+    """Sign on: who is alive is seen in ``syncd status``. The id is new at every start, as host names are reused."""
+    with db.transaction() as conn:
+        execute(
+            conn,
+            """INSERT INTO worker (id, role, host, pid) VALUES (%(id)s, %(role)s, %(host)s, %(pid)s)
+               ON CONFLICT (id) DO UPDATE SET seen_at = now()""",
+            id=id_, role=role, host=socket.gethostname(), pid=os.getpid(),
+        )  # fmt: skip
+        execute(conn, "DELETE FROM worker WHERE seen_at < now() - interval '1 hour'")
+
+
+def touch(db: Database, id_: UUID) -> None:
+    """Show that the process is alive, from the loop that does the work."""
+    with db.transaction() as conn:
+        execute(conn, "UPDATE worker SET seen_at = now() WHERE id = %(id)s", id=id_)
