@@ -29,22 +29,13 @@ def add_barcodes(element: Element, barcodes: list[str]) -> None:
         barcodes.extend(code for code in _BARCODE_SEPARATORS.split(element.text) if code and code not in barcodes)
 
 
-def add_image(element: Element, images: list[str]) -> None:
-    """Append the path of a picture, with forward slashes."""
-    path = (element.text or "").strip().replace("\\", "/")
-    if path and path not in images:
-        images.append(path)
-
-
 def unit(element: Element) -> dict[str, Any]:
     """``БазоваяЕдиница`` in its four shapes: text, attributes, with ``Пересчет``, or the padded id of a unit (3.1)."""
     out: dict[str, Any] = {}
-    for key, attribute in (
-        ("code", "Код"), ("full_name", "НаименованиеПолное"), ("international", "МеждународноеСокращение"), ("name", "НаименованиеКраткое"),
-    ):  # fmt: skip
-        value = element.get(attribute)
-        if value and value.strip():
-            out[key] = value.strip()
+    for attribute, value in element.attrib.items():
+        field = _UNIT_PARTS.get(NAMES[attribute])
+        if field and value.strip():
+            out[field] = value.strip()
     text = (element.text or "").strip()
     if text:
         out["code" if "code" not in out and _UNIT_CODE(text) else "name"] = text
@@ -63,9 +54,13 @@ def unit(element: Element) -> dict[str, Any]:
 
 
 _UNIT_PARTS = {
-    "Ид": "code", "Код": "code", "НаименованиеКраткое": "name", "Наименование": "name", "НаименованиеПолное": "full_name",
+    "Ид": "code",
+    "Код": "code",
+    "НаименованиеКраткое": "name",
+    "Наименование": "name",
+    "НаименованиеПолное": "full_name",
     "МеждународноеСокращение": "international",
-}  # fmt: skip
+}
 
 
 def _packaging(element: Element) -> dict[str, str]:
@@ -82,7 +77,7 @@ def _packaging(element: Element) -> dict[str, str]:
 
 
 def property_values(element: Element) -> dict[str, Any]:
-    """``ЗначенияСвойств``: property id to a text, a list of texts, or ``None`` where the value is empty or the all-zero GUID."""
+    """``ЗначенияСвойств``: property id to a text or list of texts; ``None`` where empty or the all-zero GUID."""
     out: dict[str, Any] = {}
     names = NAMES
     for item in element:
@@ -140,7 +135,7 @@ def requisites(element: Element) -> dict[str, Any]:
 
 
 def lift_requisites(values: dict[str, Any], fields: dict[str, Any], allowed: frozenset[str]) -> None:
-    """Fill the fields that stand among the requisites; an element of its own wins, a weight that is no number stays a requisite."""
+    """Fill the fields that stand among the requisites, unless an element of their own stated them."""
     for name, value in values.items():
         field = PRODUCT_REQUISITES.get(normalised(name))
         if field is None or field not in allowed or isinstance(value, list) or fields.get(field):
@@ -176,7 +171,7 @@ _CHARACTERISTIC = {"Ид": "id", "Наименование": "name", "Значе
 
 
 def tax(element: Element) -> tuple[Decimal | None, str]:
-    """``СтавкиНалогов`` as (rate, label): the VAT rate if it stands there, else the first. ``Без НДС`` has a label and no rate."""
+    """``СтавкиНалогов`` as (rate, label), VAT before other taxes. ``Без НДС`` is a label without a rate."""
     found: str | None = None
     for item in element:
         parts = {NAMES[part.tag]: text_of(part) for part in item}

@@ -8,7 +8,7 @@ from typing import Any
 from lxml.etree import _Element as Element
 
 from syncd.commerceml import blocks
-from syncd.commerceml.names import NAMES
+from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.policy import Context
 from syncd.commerceml.values import boolean, currency, text_of
 from syncd.errors import DataError
@@ -17,14 +17,14 @@ from syncd.model.records import BadRecord, Record
 ListItem = Record | BadRecord
 
 _VALUE_TYPES = {
-    "строка": "text", "число": "number", "время": "time", "справочник": "dictionary", "булево": "boolean", "дата": "date",
-    "датавремя": "date", "рядок": "text", "довідник": "dictionary", "булеве": "boolean",
+    "строка": "text", "рядок": "text", "число": "number", "время": "time", "час": "time", "дата": "date",
+    "датавремя": "date", "справочник": "dictionary", "довідник": "dictionary", "булево": "boolean", "булеве": "boolean",
 }  # fmt: skip
 _DESCRIBES = {"ДляТоваров": "product", "ДляПредложений": "offer", "ДляДокументов": "order"}
 
 
 def read_groups(element: Element, context: Context) -> Iterator[ListItem]:
-    """Every ``Группа`` of the tree under the outermost ``Группы``, parents before children; the parent follows from the nesting."""
+    """Every ``Группа`` under the outermost ``Группы``, parents first; the parent follows from the nesting."""
     stack: list[tuple[Element, str]] = [(item, "") for item in reversed(element)]
     while stack:
         group, parent_id = stack.pop()
@@ -94,7 +94,7 @@ def _record(entity: str, element: Element, context: Context, readers: dict[str, 
     extra: dict[str, Any] = {}
     gone = blocks.is_deleted_status(element.get("Статус"))
     tag = NAMES[element.tag]
-    line = element.sourceline or 0
+    line = line_of(element)
     try:
         for item in element:
             name = NAMES[item.tag]
@@ -107,11 +107,11 @@ def _record(entity: str, element: Element, context: Context, readers: dict[str, 
             elif name:
                 context.unknown[f"{tag}/{name}"] += 1
                 blocks.keep(name, item, extra)
-        identity = identity or (fields.get("code", "") if entity == "unit" else "")
-        if not identity:
-            raise DataError("E211", element=tag)
     except DataError as error:
         return BadRecord(entity, identity, str(error.params.get("path", tag)), line, error)
+    identity = identity or (fields.get("code", "") if entity == "unit" else "")
+    if not identity:
+        return BadRecord(entity, "", tag, line, DataError("E211", element=tag))
     return Record(entity, (identity,), fields, extra or None, gone, False, line)
 
 
@@ -198,8 +198,8 @@ _GROUP: dict[str, Reader] = {
     "Группы": _ignored,
 }
 _PROPERTY: dict[str, Reader] = {
-    "Наименование": _NAME, "ТипЗначений": _value_type, "ВариантыЗначений": _values, "Множественное": _multiple, "НомерВерсии": _VERSION,
-    "ДляТоваров": _describes, "ДляПредложений": _describes, "ДляДокументов": _describes,
+    "Наименование": _NAME, "ТипЗначений": _value_type, "ВариантыЗначений": _values, "Множественное": _multiple,
+    "НомерВерсии": _VERSION, "ДляТоваров": _describes, "ДляПредложений": _describes, "ДляДокументов": _describes,
 }  # fmt: skip
 _PRICE_TYPE: dict[str, Reader] = {
     "Наименование": _NAME,

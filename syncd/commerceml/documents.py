@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from lxml.etree import _Element as Element
 
-from syncd.commerceml import blocks
-from syncd.commerceml.names import NAMES
+from syncd.commerceml.names import NAMES, line_of
+from syncd.commerceml.order_lines import flat_requisites, read_line
 from syncd.commerceml.parties import read_party
 from syncd.commerceml.policy import Context
 from syncd.commerceml.requisites import normalised
-from syncd.commerceml.values import base_id, boolean, currency, date_and_time, decimal, text_of, timestamp
+from syncd.commerceml.values import boolean, currency, date_and_time, decimal, text_of
 from syncd.errors import DataError
 from syncd.model.records import BadRecord, OrderDocument, OrderLine, Record
 
-DELIVERY_ID = "ORDER_DELIVERY"
-"""Id of the line that is the delivery, in Bitrix' documents."""
-
-_NOTHING = Decimal(0)
-_TEXTS = frozenset(
-    {
-        "Ид",
-        "Номер",
-        "Дата",
-        "Время",
-        "ХозОперация",
-        "Валюта",
-        "Сумма",
-        "Комментарий",
-        "Основание",
-        "НомерВерсии",
-        "Дата1С",
-        "Время1С",
-    }
-)
+_TEXTS = frozenset({
+    "Ид", "Номер", "Дата", "Время", "ХозОперация", "Валюта", "Комментарий", "Основание", "НомерВерсии", "Дата1С",
+    "Время1С",
+})  # fmt: skip
 _KNOWN = frozenset({"Роль", "Курс"})
 
 
@@ -49,6 +32,7 @@ class _Parts:
     texts: dict[str, str] = field(default_factory=dict)
     requisites: dict[str, str] = field(default_factory=dict)
     stated: dict[str, str] = field(default_factory=dict)
+    amount: Decimal | None = None
     lines: list[OrderLine] | None = None
     parties: list[Record] = field(default_factory=list)
     inner: list[Element] = field(default_factory=list)
@@ -56,46 +40,30 @@ class _Parts:
 
 
 def read_document(element: Element, context: Context, basis: str = "") -> Iterator[OrderDocument | BadRecord]:
-    """The document, then those in its ``ПодчиненныеДокументы`` (their basis is this one unless they say another).
+    """The document, then those in its ``ПодчиненныеДокументы``; their basis is this one unless they say another.
 
-    A number that cannot be read makes the document a ``BadRecord``: half an order is worse than none. A date that cannot be read is left
-    out and reported beside the document.
+    A number that cannot be read makes the document a ``BadRecord``: half an order is worse than none. A date that
+    cannot be read is left out and reported beside the document.
     """
-    line = element.sourceline or 0
+    line = line_of(element)
     parts = _Parts()
     try:
         _collect(element, context, parts)
-        number = parts.texts.get("Номер", "")
-        identity = parts.texts.get("Ид", "")
-        if not number and not identity:
-            raise DataError("E211", element="Документ")
-        amount = decimal(parts.texts.get("Сумма"), "Документ/Сумма")
     except DataError as error:
         key = parts.texts.get("Номер") or parts.texts.get("Ид", "")
         yield BadRecord("order", key, str(error.params.get("path", "Документ")), line, error)
         return
+    number = parts.texts.get("Номер", "")
+    identity = parts.texts.get("Ид", "")
+    if not number and not identity:
+        yield BadRecord("order", "", "Документ", line, DataError("E211", element="Документ"))
+        return
     notes: list[DataError] = []
-    document = OrderDocument(
-        id=identity,
-        number=number,
-        operation=parts.texts.get("ХозОперация", ""),
-        date=_date(parts.texts.get("Дата"), parts.texts.get("Время"), "Документ/Дата", notes),
-        currency=currency(parts.texts.get("Валюта")),
-        amount=amount,
-        comment=parts.texts.get("Комментарий"),
-        lines=parts.lines,
-        counterparties=parts.parties,
-        requisites=parts.requisites,
-        basis=parts.texts.get("Основание") or basis,
-        version=parts.texts.get("НомерВерсии", ""),
-        tax_included=parts.tax_included,
-        line=line,
-    )
-    _conclude(document, parts, notes)
-    yield document
+    yield _document(parts, basis, line, notes)
     for note in notes:
         yield BadRecord("order", number or identity, str(note.params["path"]), line, note)
     for inner in parts.inner:
+        context.counts["ПодчиненныйДокумент"] += 1
         yield from read_document(inner, context, identity or number)
 
 
@@ -105,52 +73,91 @@ def _collect(element: Element, context: Context, parts: _Parts) -> None:
         name = NAMES[item.tag]
         if name in _TEXTS:
             parts.texts[name] = text_of(item)
-        elif name == "Товары":
-            parts.lines = (parts.lines or []) + [_line(row, context) for row in item if NAMES[row.tag] == "Товар"]
-        elif name == "Контрагенты":
-            parts.parties += [
-                read_party(row, context, needs_id=False) for row in item if NAMES[row.tag] == "Контрагент"
-            ]
-        elif name == "Контрагент":
-            parts.parties.append(read_party(item, context, needs_id=False))
-        elif name == "ЗначенияРеквизитов":
-            for key, value in blocks.requisites(item).items():
-                text = "; ".join(value) if isinstance(value, list) else value or ""
-                parts.requisites[key] = text
-                if text and normalised(key) in known:
-                    parts.stated.setdefault(known[normalised(key)], text)
-        elif name == "Налоги":
-            parts.tax_included = _tax_included(item)
-        elif name == "ПодчиненныеДокументы":
-            parts.inner += [row for row in item if NAMES[row.tag] in ("ПодчиненныйДокумент", "Документ")]
+        elif name in _STRUCTURES:
+            _STRUCTURES[name](item, context, parts)
         elif name and not len(item) and normalised(name) in known:
-            if text := text_of(item):
+            if text := text_of(item):  # an element of the document says more than a requisite of that name
                 parts.stated[known[normalised(name)]] = text
         elif name and name not in _KNOWN:
             context.unknown["Документ/" + name] += 1
 
 
-def _tax_included(element: Element) -> bool:
-    """Whether the sum holds the tax already; so it is where the document does not say."""
-    for tax in element:
+def _amount(item: Element, _context: Context, parts: _Parts) -> None:
+    parts.amount = decimal(item.text, "Документ/Сумма")
+
+
+def _lines(item: Element, context: Context, parts: _Parts) -> None:
+    parts.lines = parts.lines or []
+    parts.lines += [read_line(row, context) for row in item if NAMES[row.tag] == "Товар"]
+
+
+def _parties(item: Element, context: Context, parts: _Parts) -> None:
+    parts.parties += [read_party(row, context, needs_id=False) for row in item if NAMES[row.tag] == "Контрагент"]
+
+
+def _party(item: Element, context: Context, parts: _Parts) -> None:
+    parts.parties.append(read_party(item, context, needs_id=False))
+
+
+def _requisites(item: Element, context: Context, parts: _Parts) -> None:
+    known = context.policy.order_requisites
+    for key, text in flat_requisites(item).items():
+        parts.requisites[key] = text
+        canonical = known.get(normalised(key))
+        if text and canonical:
+            parts.stated.setdefault(canonical, text)
+
+
+def _taxes(item: Element, _context: Context, parts: _Parts) -> None:
+    """The sum holds the tax already where the document does not say."""
+    for tax in item:
         for part in tax:
             if NAMES[part.tag] == "УчтеноВСумме" and boolean(part.text) is False:
-                return False
-    return True
+                parts.tax_included = False
 
 
-def _conclude(document: OrderDocument, parts: _Parts, notes: list[DataError]) -> None:
-    """Lift what the requisites and elements say about the order's course."""
-    stated = parts.stated
-    document.number_1c = stated.get("number_1c")
-    when = stated.get("date_1c") or parts.texts.get("Дата1С")
-    document.date_1c = _date(when, parts.texts.get("Время1С"), "Документ/Дата1С", notes)
-    document.status = stated.get("status") or stated.get("status_id")
-    document.cancelled = boolean(stated.get("cancelled"))
-    document.posted = boolean(stated.get("posted"))
-    document.deletion_mark = boolean(stated.get("deletion_mark"))
-    document.paid = True if _happened(stated, "paid") else boolean(stated.get("paid"))
-    document.shipped = True if _happened(stated, "shipped") else boolean(stated.get("shipped"))
+def _inner(item: Element, _context: Context, parts: _Parts) -> None:
+    parts.inner += [row for row in item if NAMES[row.tag] in ("ПодчиненныйДокумент", "Документ")]
+
+
+_STRUCTURES: dict[str, Callable[[Element, Context, _Parts], None]] = {
+    "Сумма": _amount,
+    "Товары": _lines,
+    "Контрагенты": _parties,
+    "Контрагент": _party,
+    "ЗначенияРеквизитов": _requisites,
+    "Налоги": _taxes,
+    "ПодчиненныеДокументы": _inner,
+}
+
+
+def _document(parts: _Parts, basis: str, line: int, notes: list[DataError]) -> OrderDocument:
+    """The document with what its requisites and elements say about the order's course."""
+    texts, stated = parts.texts, parts.stated
+    return OrderDocument(
+        id=texts.get("Ид", ""),
+        number=texts.get("Номер", ""),
+        operation=texts.get("ХозОперация", ""),
+        date=_date(texts.get("Дата"), texts.get("Время"), "Документ/Дата", notes),
+        currency=currency(texts.get("Валюта")),
+        amount=parts.amount,
+        comment=texts.get("Комментарий"),
+        number_1c=stated.get("number_1c"),
+        date_1c=_date(texts.get("Дата1С") or stated.get("date_1c"), texts.get("Время1С"), "Документ/Дата1С", notes),
+        status=stated.get("status") or stated.get("status_id"),
+        posted=boolean(stated.get("posted")),
+        cancelled=boolean(stated.get("cancelled")),
+        paid=True if _happened(stated, "paid") else boolean(stated.get("paid")),
+        shipped=True if _happened(stated, "shipped") else boolean(stated.get("shipped")),
+        deletion_mark=boolean(stated.get("deletion_mark")),
+        lines=parts.lines,
+        counterparties=parts.parties,
+        requisites=parts.requisites,
+        basis=texts.get("Основание") or basis,
+        version=texts.get("НомерВерсии", ""),
+        line=line,
+        tax_included=parts.tax_included,
+    )
 
 
 def _happened(stated: dict[str, str], what: str) -> bool:
@@ -165,63 +172,3 @@ def _date(date: str | None, time: str | None, path: str, notes: list[DataError])
     except DataError as error:
         notes.append(error)
         return None
-
-
-def _line(element: Element, context: Context) -> OrderLine:
-    """A line; price and amount follow from each other where one is missing. Raises ``DataError`` E212 for what is no number."""
-    texts: dict[str, str] = {}
-    requisites: dict[str, Any] = {}
-    unit = ""
-    rate: Decimal | None = None
-    for item in element:
-        name = NAMES[item.tag]
-        if name in _LINE_TEXTS:
-            texts[name] = text_of(item)
-        elif name == "ЗначенияРеквизитов":
-            requisites = blocks.requisites(item)
-        elif name in ("БазоваяЕдиница", "Единица"):
-            unit = unit or _unit(item)
-        elif name == "СтавкиНалогов":
-            rate = blocks.tax(item)[0]
-        elif name == "Налоги":
-            rate = _line_rate(item) if rate is None else rate
-        elif name and name not in _LINE_KNOWN:
-            context.unknown["Документ/Товар/" + name] += 1
-    quantity = decimal(texts.get("Количество"), "Документ/Товары/Товар/Количество") or _NOTHING
-    price = decimal(texts.get("ЦенаЗаЕдиницу") or texts.get("Цена"), "Документ/Товары/Товар/ЦенаЗаЕдиницу")
-    amount = decimal(texts.get("Сумма"), "Документ/Товары/Товар/Сумма")
-    if price is None:
-        price = amount / quantity if amount is not None and quantity else _NOTHING
-    flat = {key: "; ".join(value) if isinstance(value, list) else value or "" for key, value in requisites.items()}
-    identity = base_id(texts.get("Ид"))
-    return OrderLine(
-        product_id=identity,
-        name=texts.get("Наименование", ""),
-        quantity=quantity,
-        price=price,
-        amount=price * quantity if amount is None else amount,
-        sku=texts.get("Артикул", ""),
-        unit=unit,
-        is_service=identity == DELIVERY_ID
-        or "услуга" in (value.casefold() for key, value in flat.items() if normalised(key) in _TYPES),
-        requisites=flat,
-        tax_rate=rate,
-    )
-
-
-_LINE_TEXTS = frozenset({"Ид", "Наименование", "Артикул", "Количество", "ЦенаЗаЕдиницу", "Цена", "Сумма"})
-_LINE_KNOWN = frozenset({"ИдКаталога", "ИдКлассификатора", "Коэффициент", "Группы"})
-_TYPES = frozenset({normalised("ТипНоменклатуры"), normalised("ВидНоменклатуры"), normalised("ТипНоменклатури")})
-
-
-def _unit(element: Element) -> str:
-    found = blocks.unit(element)
-    return str(found.get("name") or found.get("full_name") or found.get("code") or "")
-
-
-def _line_rate(element: Element) -> Decimal | None:
-    for tax in element:
-        for part in tax:
-            if NAMES[part.tag] == "Ставка":
-                return blocks.tax_rate(text_of(part))
-    return None

@@ -1,7 +1,7 @@
 """From the bytes of a document to clean UTF-8 that an XML parser accepts, piece by piece.
 
-1C writes UTF-8 with a byte order mark; older configurations and sites write windows-1251 and UTF-16. Texts edited by people hold
-characters that XML 1.0 forbids; one of them would otherwise cost the whole file.
+1C writes UTF-8 with a byte order mark; older configurations and sites write windows-1251 and UTF-16. Texts edited by
+people hold characters that XML 1.0 forbids; one of them would otherwise cost the whole file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
 class EncodingMismatch(DataError):  # noqa: N818 - it says what was met, and the caller reads the document again
-    """The bytes are not in the declared encoding. The caller may read the document again with ``encoding="windows-1251"``."""
+    """The bytes are not in the declared encoding. The caller may read again with ``encoding="windows-1251"``."""
 
     def __init__(self, declared: str, detail: str) -> None:
         super().__init__("E208", declared=declared, detail=detail)
@@ -38,8 +38,9 @@ class EncodingMismatch(DataError):  # noqa: N818 - it says what was met, and the
 class CleanBytes:
     """Iterates over a document's bytes as clean UTF-8 pieces without a byte order mark.
 
-    ``encoding`` overrules what the document declares. ``warnings`` counts what had to be changed. Raises ``EncodingMismatch`` where the
-    bytes are not what was declared; invalid UTF-8 is left to the parser, which sees it at no cost (``mismatch`` tells it apart).
+    ``encoding`` overrules what the document declares. ``warnings`` counts what had to be changed. Raises
+    ``EncodingMismatch`` where the bytes are not what was declared; invalid UTF-8 is left to the parser, which sees it
+    at no cost (``mismatch`` tells it apart).
     """
 
     def __init__(self, chunks: Iterable[bytes], encoding: str | None, warnings: Counter[str]) -> None:

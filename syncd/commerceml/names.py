@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from lxml.etree import _Element as Element
 
 ROOT = "КоммерческаяИнформация"
@@ -21,19 +23,6 @@ NAMES = Names()
 """Shared by all readers: the vocabulary is small and the same everywhere."""
 
 
-def name_of(element: Element) -> str:
-    """Local name of an element."""
-    return NAMES[element.tag]
-
-
-def child(element: Element, name: str) -> Element | None:
-    """The first child of that local name."""
-    for item in element:
-        if NAMES[item.tag] == name:
-            return item
-    return None
-
-
-def children(element: Element, name: str) -> list[Element]:
-    """All children of that local name."""
-    return [item for item in element if NAMES[item.tag] == name]
+def line_of(element: Element) -> int:
+    """Line of the source where the element begins, 0 when unknown."""
+    return cast("int | None", element.sourceline) or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal, cast
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -32,7 +33,7 @@ def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
             raise DataError("E201", line=1, detail="no root element")
         start += piece
         _feed(probe, piece, pieces)
-        root = next((element for _, element in probe.read_events()), None)
+        root = next((element for _, element in _read(probe)), None)
         if len(start) > _MAX_PROLOG and root is None:
             raise DataError("E201", line=1, detail="no root element")
     _check(root)
@@ -41,35 +42,39 @@ def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
     piece = start
     while piece is not None:
         _feed(parser, piece, pieces)
-        yield list(parser.read_events())
+        yield _read(parser)
         piece = next(source, None)
     _close(parser, pieces)
-    yield list(parser.read_events())
+    yield _read(parser)
 
 
 def _check(root: Element) -> None:
-    info = root.getroottree().docinfo
-    if info.doctype or info.internalDTD is not None:
+    dtd = cast("object | None", root.getroottree().docinfo.internalDTD)
+    if dtd is not None:  # there is one for every DOCTYPE, with or without a subset
         raise DataError("E204")
     if NAMES[root.tag] != ROOT:
         raise DataError("E203", root=NAMES[root.tag])
 
 
-def _parser(kinds: tuple[str, ...], tags: list[str] | None) -> etree.XMLPullParser[Element]:
+def _parser(kinds: tuple[Literal["start", "end"], ...], tags: list[str] | None) -> etree.XMLPullParser:
     return etree.XMLPullParser(
         events=kinds, tag=tags, encoding="utf-8", remove_comments=True, remove_pis=True, remove_blank_text=True,
         resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, collect_ids=False,
     )  # fmt: skip
 
 
-def _feed(parser: etree.XMLPullParser[Element], piece: bytes, pieces: CleanBytes) -> None:
+def _read(parser: etree.XMLPullParser) -> list[Event]:
+    return cast("list[Event]", list(parser.read_events()))
+
+
+def _feed(parser: etree.XMLPullParser, piece: bytes, pieces: CleanBytes) -> None:
     try:
         parser.feed(piece)
     except etree.XMLSyntaxError as error:
         raise _refusal(error, pieces) from error
 
 
-def _close(parser: etree.XMLPullParser[Element], pieces: CleanBytes) -> None:
+def _close(parser: etree.XMLPullParser, pieces: CleanBytes) -> None:
     try:
         parser.close()
     except etree.XMLSyntaxError as error:

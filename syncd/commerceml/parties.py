@@ -7,15 +7,16 @@ from typing import Any
 from lxml.etree import _Element as Element
 
 from syncd.commerceml import blocks
-from syncd.commerceml.names import NAMES
+from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.policy import Context
 from syncd.commerceml.values import text_of
 from syncd.errors import DataError
 from syncd.model.records import Record
 
 _TEXTS = {
-    "Наименование": "name", "ПолноеНаименование": "full_name", "ОфициальноеНаименование": "official_name", "ИНН": "inn", "КПП": "kpp",
-    "ОКПО": "okpo", "КодПоОКПО": "okpo", "ЕГРПО": "okpo", "ЕДРПОУ": "okpo", "Роль": "role", "НомерВерсии": "version",
+    "Наименование": "name", "ПолноеНаименование": "full_name", "ОфициальноеНаименование": "official_name",
+    "ИНН": "inn", "КПП": "kpp", "ОКПО": "okpo", "КодПоОКПО": "okpo", "ЕГРПО": "okpo", "ЕДРПОУ": "okpo",
+    "Роль": "role", "НомерВерсии": "version",
 }  # fmt: skip
 ADDRESS_TYPES = {"ЮридическийАдрес": "legal", "АдресРегистрации": "registration", "Адрес": "actual"}
 """Element to the canonical type of an address."""
@@ -25,7 +26,10 @@ _ENTREPRENEUR_INN = 12
 
 
 def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
-    """A counterparty. Within an order it may lack an ``Ид`` (the key is then empty); elsewhere ``DataError`` E211 is raised."""
+    """A counterparty. Within an order it may lack an ``Ид``: the key is then empty.
+
+    Raises ``DataError`` E211 where it needs one.
+    """
     context.counts["Контрагент"] += 1
     identity = ""
     fields: dict[str, Any] = {}
@@ -49,7 +53,7 @@ def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
     if not identity and needs_id:
         raise DataError("E211", element="Контрагент")
     _conclude(fields, extra)
-    return Record("counterparty", (identity,), fields, extra or None, gone, False, element.sourceline or 0)
+    return Record("counterparty", (identity,), fields, extra or None, gone, False, line_of(element))
 
 
 def _structure(name: str, item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> bool:
@@ -87,7 +91,10 @@ _BANK = {"БИК": "bic", "Наименование": "bank", "СчетКорр�
 
 
 def _conclude(fields: dict[str, Any], extra: dict[str, Any]) -> None:
-    """Legal iff ``ОфициальноеНаименование`` says something; a legal one with twelve digits of ИНН and no КПП is an entrepreneur."""
+    """Legal iff ``ОфициальноеНаименование`` says something (so 1C and Bitrix read it).
+
+    With twelve digits of ИНН and no КПП it is an entrepreneur.
+    """
     person = " ".join(str(extra[part]) for part in _PERSON if extra.get(part))
     if person and not fields.get("full_name"):
         fields["full_name"] = person

@@ -15,7 +15,7 @@ class ReadPolicy:
 
     ``prices_replace``: the ``Цены`` of an offer are all its prices (so Bitrix and УТ mean it).
     ``stocks_replace``: the warehouses stated for an offer are all it lies in.
-    ``order_requisites``: normalised requisite name (``requisites.normalised``) to a field of ``OrderDocument``, or to one of
+    ``order_requisites``: requisite name (by ``requisites.normalised``) to a field of ``OrderDocument``, or to one of
     ``status_id, paid_number, paid_date, shipped_number, shipped_date``, from which fields follow.
     """
 

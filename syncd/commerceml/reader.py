@@ -1,7 +1,7 @@
 """Reads a CommerceML 2.0x-3.1 document of any size as a stream of canonical records.
 
-Elements are found by their local names, in any order, under any of the namespaces in use. Memory stays constant: what was read, and what
-nobody reads, is dropped from the tree after each piece.
+Elements are found by their local names, in any order, under any of the namespaces in use. Memory stays constant: what
+was read, and what nobody reads, is dropped from the tree after each piece.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from syncd.commerceml.catalogue import read_product
 from syncd.commerceml.documents import read_document
 from syncd.commerceml.encoding import CleanBytes, EncodingMismatch
 from syncd.commerceml.heads import Heads
-from syncd.commerceml.names import NAMES, ROOT
-from syncd.commerceml.offers import count_prices, read_offer
+from syncd.commerceml.names import NAMES, line_of
+from syncd.commerceml.offers import read_offer
 from syncd.commerceml.parsing import events
 from syncd.commerceml.parties import read_party
 from syncd.commerceml.policy import Context, ReadPolicy
@@ -38,13 +38,13 @@ _HOMES: dict[str, frozenset[tuple[str, ...]]] = {
     "Свойство": frozenset((where, name) for where in _CONTAINERS for name in ("Свойства", "СвойстваЭлементов")),
     "Документ": frozenset({(), ("Контейнер",)}),
     "Контрагент": frozenset({("Контрагенты",)}),
-    **{name: frozenset({(), *((where,) for where in _CONTAINERS)}) for name in ("Группы", "ТипыЦен", "Склады", "ЕдиницыИзмерения")},
 }  # fmt: skip
 _HOMES["СвойствоНоменклатуры"] = _HOMES["Свойство"]
 _LISTS = {
     "Группы": classifier.read_groups, "ТипыЦен": classifier.read_price_types, "Склады": classifier.read_warehouses,
     "ЕдиницыИзмерения": classifier.read_units,
 }  # fmt: skip
+_RECORDS = frozenset({*_HOMES, *_LISTS})
 _COUNTED = frozenset({"Товар", "Предложение", "Документ"})
 _FIRST_VERSION = frozenset({"Идентификатор", "Номер", "ХозОперация", "Наименование"})
 
@@ -63,11 +63,13 @@ class Head:
 class Reader:
     """Iterate over it once for the records of a document, in document order.
 
-    ``chunks`` is the document in pieces of any size; ``encoding`` overrules the declared one. ``head`` is there after the first item,
-    ``unknown`` (element paths kept in ``extra`` or not read), ``warnings`` and ``counts`` (elements met) are complete at the end.
+    ``chunks`` is the document in pieces of any size; ``encoding`` overrules the declared one. ``head`` is there after
+    the first item, ``unknown`` (element paths kept in ``extra`` or not read), ``warnings`` and ``counts`` (elements
+    met) are complete at the end.
 
-    Raises while iterating: ``DataError`` E201-E204 where the document cannot be read, and ``EncodingMismatch`` (E208), upon which the
-    caller begins anew with ``encoding="windows-1251"``. A single record that cannot be used comes as a ``BadRecord``.
+    Raises while iterating: ``DataError`` E201-E204 where the document cannot be read, and ``EncodingMismatch`` (E208),
+    upon which the caller begins anew with ``encoding="windows-1251"``. A single record that cannot be used comes as a
+    ``BadRecord``.
     """
 
     def __init__(
@@ -76,7 +78,6 @@ class Reader:
         self._context = Context(policy or ReadPolicy())
         self._pieces = CleanBytes(chunks, encoding, self._context.warnings)
         self._heads = Heads(self._context)
-        self._places: dict[Element, tuple[str, ...] | None] = {}
         self._parent: Element | None = None
         self._place: tuple[str, ...] | None = None
         self.head = Head("", "", "", "", "")
@@ -98,14 +99,14 @@ class Reader:
 
     def __iter__(self) -> Iterator[Item]:
         sweep: Sweep | None = None
-        for batch in events(self._pieces, (*_HOMES, *_CONTAINERS)):
+        for batch in events(self._pieces, (*_RECORDS, *_CONTAINERS)):
             for kind, element in batch:
                 name = NAMES[element.tag]
                 if kind == "end":
                     yield from self._end(name, element)
                 elif element.getparent() is None:
                     self._begin(element)
-                    sweep = Sweep(element, self._heads, self._context.unknown, frozenset(_HOMES))
+                    sweep = Sweep(element, self._heads, self._context.unknown, _RECORDS)
                 elif name in _CONTAINERS or name == "Документ":
                     self._open(name, element)
             if sweep is not None:
@@ -130,40 +131,37 @@ class Reader:
     def _end(self, name: str, element: Element) -> Iterator[Item]:
         if name in _COUNTED:
             self._context.counts[name] += 1
-        homes = _HOMES.get(name)
-        if homes is None:
-            if name in _CONTAINERS and element is self._heads.container:
-                yield from self._heads.close()
-            return
         parent = element.getparent()
-        if parent is not self._parent:
-            self._parent, self._place = parent, self._place_of(parent)
-        if self._place not in homes:
-            return
-        if self._place:
-            yield from self._heads.before_record()
-        if name in _LISTS:
-            yield from _LISTS[name](element, self._context)
-        else:
-            yield from self._record(name, element)
+        if name in _HOMES:
+            if parent is not self._parent:
+                self._parent, self._place = parent, self._place_of(parent)
+            if self._place in _HOMES[name]:
+                if self._place:
+                    yield from self._heads.before_record()
+                yield from self._record(name, element)
+        elif name in _LISTS:
+            if parent is not None and (parent.getparent() is None or parent is self._heads.container):
+                yield from self._heads.before_record()
+                yield from _LISTS[name](element, self._context)
+        elif element is self._heads.container:
+            yield from self._heads.close()
 
-    def _record(self, name: str, element: Element) -> Iterator[Item]:
-        line = element.sourceline or 0
+    def _record(self, name: str, element: Element) -> Iterable[Item]:
+        line = line_of(element)
         try:
             if name == "Товар":
-                yield from read_product(element, self._context, line)
-            elif name == "Предложение":
-                yield from read_offer(element, self._context, line)
-            elif name == "Документ":
-                yield from read_document(element, self._context)
-            elif name == "Контрагент":
-                yield read_party(element, self._context, needs_id=True)
-            elif (found := classifier.read_property(element, self._context)) is not None:
-                yield found
+                return read_product(element, self._context, line)
+            if name == "Предложение":
+                return read_offer(element, self._context, line)
+            if name == "Документ":
+                return read_document(element, self._context)
+            if name == "Контрагент":
+                return (read_party(element, self._context, needs_id=True),)
+            found = classifier.read_property(element, self._context)
         except DataError as error:
-            if not _identity(element):
-                count_prices(element, self._context)
-            yield BadRecord(_ENTITIES[name], _identity(element), str(error.params.get("path", name)), line, error)
+            path = str(error.params.get("path", name))
+            return (BadRecord(_ENTITIES[name], _identity(element), path, line, error),)
+        return () if found is None else (found,)
 
     def _place_of(self, element: Element | None) -> tuple[str, ...] | None:
         """Names from below the root down to ``element``; ``None`` deeper than any home lies."""
@@ -180,9 +178,13 @@ class Reader:
 
 
 _ENTITIES = {
-    "Товар": "product", "Предложение": "offer", "Контрагент": "counterparty", "Документ": "order", "Свойство": "property",
+    "Товар": "product",
+    "Предложение": "offer",
+    "Контрагент": "counterparty",
+    "Документ": "order",
+    "Свойство": "property",
     "СвойствоНоменклатуры": "property",
-}  # fmt: skip
+}
 
 
 def _identity(element: Element) -> str:
@@ -190,6 +192,3 @@ def _identity(element: Element) -> str:
         if NAMES[item.tag] == "Ид":
             return (item.text or "").strip()
     return ""
-
-
-assert ROOT not in _HOMES

@@ -1,7 +1,7 @@
 """Names of the requisites (ЗначенияРеквизитов) that have a meaning of their own.
 
-Configurations translate them, abbreviate them and misspell them, down to a Latin C in "1C"; so names are compared without case, spaces
-and look-alike letters.
+Configurations translate them, abbreviate them and misspell them, down to a Latin C in "1C"; so names are compared
+without case, spaces and look-alike letters.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ ORDER_REQUISITES: Final[Mapping[str, str]] = _table({
     "status_id": "Статуса заказа ИД|Статус заказа ИД|ИД статуса заказа|ИдСтатусаЗаказа|Статусу замовлення ІД",
     "cancelled": "Отменен|Отменено|Отменён|Заказ отменен|Отмена|Скасований|Скасовано|Відмінено|Відмінений",
     "posted": "Проведен|Проведён|Проведено|Проведений",
-    "deletion_mark": "ПометкаУдаления|Пометка удаления|Пометка на удаление|ПоміткаВилучення|Помітка видалення|ПозначкаВилучення|"
-                     "Позначка вилучення|Позначка видалення|Помічений на вилучення",
-    "paid_number": "Номер оплаты по 1С|Номер оплаты|Номер оплати за 1С|Номер оплати по 1С|НомерОплаты1С",
+    "deletion_mark": "ПометкаУдаления|Пометка удаления|Пометка на удаление|ПоміткаВилучення|Помітка видалення|"
+                     "ПозначкаВилучення|Позначка вилучення|Позначка видалення|Помічений на вилучення",
+    "paid_number": "Номер оплаты по 1С|Номер оплати за 1С|Номер оплати по 1С|НомерОплаты1С",
     "paid_date": "Дата оплаты по 1С|Дата оплати за 1С|Дата оплати по 1С|ДатаОплаты1С",
-    "shipped_number": "Номер отгрузки по 1С|Номер отгрузки|Номер відвантаження за 1С|Номер відвантаження по 1С|НомерОтгрузки1С",
+    "shipped_number": "Номер отгрузки по 1С|НомерОтгрузки1С|Номер відвантаження за 1С|"
+                      "Номер відвантаження по 1С",
     "shipped_date": "Дата отгрузки по 1С|Дата відвантаження за 1С|Дата відвантаження по 1С|ДатаОтгрузки1С",
-    "paid": "Оплачен|Оплачено|Заказ оплачен|Оплачений|Сплачено|Замовлення оплачено",
-    "shipped": "Отгружен|Отгружено|Заказ отгружен|Відвантажено|Відвантажений",
+    "paid": "Оплачен|Оплачено|Оплачений|Сплачено",
+    "shipped": "Отгружен|Отгружено|Відвантажено|Відвантажений",
 })  # fmt: skip
-"""Normalised name of an order's requisite to the canonical field. The dates without "по 1С" are not here: 1C echoes what the storefront
-sent under those names, and an echo is no payment."""
+"""Normalised name of an order's requisite to the canonical field. The names that storefronts send ("Дата оплаты",
+"Заказ оплачен") are not here: 1C echoes them, and an echo is no payment."""
 
 PRODUCT_REQUISITES: Final[Mapping[str, str]] = _table({
     "kind": "ВидНоменклатуры|Вид номенклатуры|ВидНоменклатури",

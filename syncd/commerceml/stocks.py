@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from lxml.etree import _Element as Element
 
-from syncd.commerceml.names import NAMES
+from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.policy import Context
 from syncd.commerceml.values import decimal, text_of
 from syncd.errors import DataError
-from syncd.model.records import BadRecord, Record, WholeSet
+from syncd.model.records import BadRecord, Item, Record, WholeSet
 
 _QUANTITIES = {
     "Количество": "on_hand", "КоличествоНаСкладе": "on_hand", "Резерв": "reserved", "ВРезерве": "reserved",
@@ -44,18 +44,17 @@ class Stocks:
             for item in element:
                 self._take(self._warehouse, item)
 
-    def items(self, context: Context) -> Iterator[Record | WholeSet | BadRecord]:
-        """The records, and the whole set where warehouses were stated and all of them could be read."""
+    def add_to(self, out: list[Item], context: Context) -> None:
+        """Append the records, and that they are all where warehouses were stated and each could be read."""
         for path in self.unknown:
             context.unknown[path] += 1
-        yield from self.bad
-        if self.rows:
-            for warehouse_id, fields in self.rows:
-                yield Record("stock", (self.offer_id, warehouse_id), fields, None, False, False, self.line)
-            if context.policy.stocks_replace and not self.bad:
-                yield WholeSet("stock", self.offer_id)
-        elif self.total:
-            yield Record("stock", (self.offer_id, ""), self.total, None, False, False, self.line)
+        out += self.bad
+        for warehouse_id, fields in self.rows:
+            out.append(Record("stock", (self.offer_id, warehouse_id), fields, None, False, False, self.line))
+        if not self.rows and self.total:
+            out.append(Record("stock", (self.offer_id, ""), self.total, None, False, False, self.line))
+        if self.rows and context.policy.stocks_replace and not self.bad:
+            out.append(WholeSet("stock", self.offer_id))
 
     def _rests(self, element: Element) -> None:
         for rest in element:
@@ -70,7 +69,7 @@ class Stocks:
             read(element)
         except DataError as error:
             path = "Предложение/" + NAMES[element.tag]
-            self.bad.append(BadRecord("stock", self.offer_id, path, element.sourceline or self.line, error))
+            self.bad.append(BadRecord("stock", self.offer_id, path, line_of(element) or self.line, error))
 
     def _warehouse(self, element: Element) -> None:
         """A warehouse by attributes (2.0x) or by children (3.x)."""

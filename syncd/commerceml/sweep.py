@@ -11,16 +11,16 @@ from syncd.commerceml.names import NAMES
 
 _COUNTED_DEPTH = 3
 _READ = FIELDS | {
-    "Описание", "Владелец", "Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений", "Контейнер", "Контрагенты",
-    "Товары", "Предложения", "Свойства", "СвойстваЭлементов",
+    "Описание", "Владелец", "Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений", "Контейнер",
+    "Контрагенты", "Товары", "Предложения", "Свойства", "СвойстваЭлементов",
 }  # fmt: skip
 
 
 class Sweep:
     """Walks from the root along the last children down to an unfinished record, and drops all their elder siblings.
 
-    ``records`` are the names whose elements are read as a whole when they end. What is dropped without having been read is counted in
-    ``unknown`` by its path, three levels deep.
+    ``records`` are the names whose elements are read as a whole when they end. What is dropped without having been read
+    is counted in ``unknown`` by its path, three levels deep.
     """
 
     def __init__(self, root: Element, heads: Heads, unknown: Counter[str], records: frozenset[str]) -> None:
@@ -36,7 +36,7 @@ class Sweep:
         while len(node):
             last = node[-1]
             if last.getprevious() is not None:
-                for item in node[:-1]:
+                for item in last.itersiblings(preceding=True):
                     self._leave(node, item, path)
                 del node[:-1]
             name = NAMES[last.tag]

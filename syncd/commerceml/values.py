@@ -58,8 +58,9 @@ def text_of(element: Element) -> str:
 def decimal(text: str | None, path: str) -> Decimal | None:
     """A number in any notation met in exchanges; empty is ``None``.
 
-    Spaces of every kind and apostrophes group thousands. A comma alone is the decimal separator; where comma and dot both stand, the last
-    is; one that stands several times groups. Raises ``DataError`` E212 for anything else, NaN and infinity among it.
+    Spaces of every kind and apostrophes group thousands. A comma alone is the decimal separator; where comma and dot
+    both stand, the last is; one that stands several times groups. Raises ``DataError`` E212 for anything else, NaN and
+    infinity among it.
     """
     if text is None:
         return None
@@ -142,7 +143,7 @@ def currency(text: str | None) -> str:
 
 
 def base_id(text: str | None) -> str:
-    """A trimmed ``Ид``; ``guid#guid`` with equal halves and ``guid#`` are the product itself (so in Bitrix' own export)."""
+    """A trimmed ``Ид``; ``guid#guid`` with equal halves and ``guid#`` are the product itself (so in Bitrix)."""
     clean = (text or "").strip()
     product, hash_, variant = clean.partition("#")
     if hash_ and product and (not variant or variant.casefold() == product.casefold()):
@@ -151,7 +152,7 @@ def base_id(text: str | None) -> str:
 
 
 def plain(element: Element) -> Any:
-    """An element we have no field for, as JSON: text, or a map of its attributes (``@name``), children and own text (``#``)."""
+    """An element we have no field for, as JSON: text, or a map of attributes (``@name``), children and text (``#``)."""
     text = (element.text or "").strip()
     if not len(element) and not element.attrib:
         return text
