@@ -33,6 +33,15 @@ class BatchResult:
     containers: int = 0
     refused: DocumentRefused | None = None
 
+    def add(self, page: BatchResult) -> None:
+        """Count another page of the same pull in."""
+        self.created += page.created
+        self.updated += page.updated
+        self.skipped += page.skipped
+        self.remarks += page.remarks
+        self.containers += page.containers
+        self.refused = self.refused or page.refused
+
     @property
     def ok(self) -> bool:
         """The whole batch was processed, so success may be sent."""
@@ -75,7 +84,7 @@ class OrderBase:
 
     # -- documents from the site
 
-    def take(self, text: str) -> BatchResult:
+    def take(self, text: str, *, containers: bool = False) -> BatchResult:
         """Read the XML of sale/query and write its documents, one after another, until one fails; those written stay.
 
          The text is without an XML declaration. A document that cannot be read at all refuses the batch with an empty
@@ -83,17 +92,17 @@ class OrderBase:
         """
         result = BatchResult()
         try:
-            documents, result.containers = read_documents(text)
+            documents, result.containers = read_documents(text, containers=containers)
             for document in documents:
                 incoming = document.read()
                 result.remarks += [f"{incoming.number}: {remark}" for remark in incoming.remarks]
-                self._write(incoming, result)
+                self._write(incoming, result, whole_number=containers)
         except DocumentRefused as refused:
             result.refused = refused
         return result
 
-    def _write(self, incoming: Incoming, result: BatchResult) -> None:
-        found = self.find(incoming.number)
+    def _write(self, incoming: Incoming, result: BatchResult, *, whole_number: bool) -> None:
+        found = self._find_whole(incoming.number) if whole_number else self.find(incoming.number)
         if found is None:
             self._create(incoming)
             result.created.append(incoming.number)
@@ -108,6 +117,10 @@ class OrderBase:
         whole.
         """
         found = self._first.get(number[:NUMBER_COLUMN])
+        return self.orders[found] if found else None
+
+    def _find_whole(self, number: str) -> TradeOrder | None:
+        found = self._first.get(number)
         return self.orders[found] if found else None
 
     def _add(self, order: TradeOrder) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,11 @@ import httpx
 from syncd.emulator import answers
 from syncd.emulator.answers import Parameters
 from syncd.emulator.base import BatchResult, OrderBase
+from syncd.emulator.catalogue import TradeBase
+from syncd.emulator.documents import ExportFile, Portion, standard_export
 from syncd.emulator.faults import ON_FILE, ON_IMPORT, ClientFaults
+from syncd.emulator.order_documents import orders_file_name, orders_xml
+from syncd.emulator.orders import TradeOrder
 from syncd.emulator.upload import Outgoing, UploadResult, files_of, is_document, pack, parts, sent_name
 from syncd.emulator.violations import NoAnswer, Said, SiteRefused
 from syncd.emulator.wire import TIMEOUT, Answer, JournalCallback, Wire
@@ -150,7 +154,20 @@ class StandardClient:
                     )
                 )
 
+    # -- what this client writes
+
+    def export(self, base: TradeBase, *, full: bool, portions: int) -> Iterator[Portion]:
+        """The base in the files of this client."""
+        return standard_export(base, full=full, portions=portions)
+
+    def orders_file(self, orders: Sequence[TradeOrder], formed_at: str) -> ExportFile:
+        """Orders back to the site in the file of this client."""
+        return ExportFile(orders_file_name(), lambda: orders_xml(orders, formed_at))
+
     # -- sessions
+
+    def finish_catalogue(self, *, full: bool) -> None:
+        """What follows the last portion: nothing here."""
 
     def upload(self, type_: str, folder: Path) -> UploadResult:
         """Send everything in ``folder`` as one portion, whole again after a failure or a broken connection, up to

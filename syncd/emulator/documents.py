@@ -228,12 +228,6 @@ def product_xml(product: Product, offers: Sequence[Offer]) -> str:
         wrap("ЗначенияСвойства", element("Ид", id_), element("Значение", value)) for id_, value in product.properties
     ]
     opening = '<Товар Статус="Удален">' if product.deleted else "<Товар>"
-    maker = wrap(
-        "Изготовитель",
-        element("Ид", manufacturer_id(product)),
-        element("Наименование", product.brand),
-        element("ОфициальноеНаименование", product.brand),
-    )
     return "".join(
         (
             opening,
@@ -246,7 +240,7 @@ def product_xml(product: Product, offers: Sequence[Offer]) -> str:
             element("Описание", product.description),
             *(element("Картинка", path) for path in product.pictures),
             element("Страна", product.country),
-            maker,
+            manufacturer_xml(product),
             wrap("ЗначенияСвойств", *values) if values else "",
             tax_xml(product),
             wrap("ХарактеристикиТовара", *variants) if variants else "",
@@ -256,9 +250,11 @@ def product_xml(product: Product, offers: Sequence[Offer]) -> str:
     )
 
 
-def manufacturer_id(product: Product) -> str:
-    """A stable id of the maker: 1C's writers give one, and equal brands must have equal ids."""
-    return "brand-" + "".join(letter for letter in product.brand.lower() if letter.isalnum())
+def manufacturer_xml(product: Product) -> str:
+    """Изготовитель; equal brands have equal ids."""
+    letters = "".join(letter for letter in product.brand.lower() if letter.isalnum())
+    named = element("Наименование", product.brand) + element("ОфициальноеНаименование", product.brand)
+    return wrap("Изготовитель", element("Ид", f"brand-{letters}"), named)
 
 
 def tax_xml(product: Product) -> str:
@@ -331,8 +327,3 @@ def offer_xml(offer: Offer) -> str:
         element("Количество", plain(offer.quantity)),
         *stocks,
     )
-
-
-def documents_of(portion: Portion) -> list[str]:
-    """Names of the XML files of a portion."""
-    return [file.name for file in portion.files]

@@ -119,3 +119,72 @@ def _happened(order: TradeOrder, names: dict[str, str]) -> Iterator[tuple[str, s
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
+
+
+def containers_file_name() -> str:
+    """A fresh name as the Bitrix module makes it."""
+    return f"documents___{uuid4()}.xml"
+
+
+def containers_xml(orders: Iterable[TradeOrder], formed_at: str) -> Iterator[bytes]:
+    """The same for the Bitrix module (3.1): one Контейнер an order, with its payment and shipment as documents beside
+    it.
+    """
+    return encode(_container_pieces(orders, formed_at))
+
+
+def _container_pieces(orders: Iterable[TradeOrder], formed_at: str) -> Iterator[str]:
+    yield root("urn:1C.ru:commerceml_3", "3.1", formed_at, "Обмен с сайтом")
+    for order in orders:
+        yield wrap("Контейнер", _order_31(order), *_attached(order))
+    yield ROOT_END
+
+
+def _head_31(order: TradeOrder, id_: str, operation: str, number_1c: str, at: str) -> str:
+    return "".join(
+        (
+            element("Ид", id_),
+            element("ПометкаУдаления", _flag(order.deletion_mark)),
+            element("Номер", order.number),
+            element("Номер1С", number_1c),
+            element("Дата", order.date),
+            element("Дата1С", at.partition("T")[0]),
+            element("Время", order.time),
+            element("ХозОперация", operation),
+            element("Роль", "Продавец"),
+            element("Валюта", order.currency),
+            element("Курс", "1"),
+        )
+    )
+
+
+def _order_31(order: TradeOrder) -> str:
+    told = [
+        ("Отменен", _flag(order.cancelled)),
+        ("Проведен", _flag(order.posted)),
+        ("Статуса заказа ИД", order.status),
+        *((name, value) for name, value in _happened(order, NAMES) if name.endswith("по 1С")),
+    ]
+    lines = [_line(line).replace("ЦенаЗаЕдиницу>", "Цена>") for line in order.lines]
+    return wrap(
+        "Документ",
+        _head_31(order, order.site_id, "Заказ товара", order.number_1c, order.date_1c),
+        element("Сумма", plain(order.total)),
+        wrap("Контрагенты", _counterparty(order.counterparty)),
+        element("Комментарий", order.comment[:3000]),
+        wrap("Товары", *lines),
+        requisites(told),
+    )
+
+
+def _attached(order: TradeOrder) -> Iterator[str]:
+    """The payment and the shipment; Основание is the site's id of the order."""
+    happened = (
+        (order.shipment, "Отпуск товара", order.total, "Отгружен"),
+        (order.payment, "Выплата безналичных денег", order.paid, "Оплачен"),
+    )
+    for document, operation, amount, mark in happened:
+        if document and order.posted:
+            head = _head_31(order, f"{order.guid}-{mark}", operation, document.number, document.at)
+            basis = element("Основание", order.site_id)
+            yield wrap("Документ", head, element("Сумма", plain(amount)), basis, requisites([(mark, "true")]))

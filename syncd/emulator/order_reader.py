@@ -45,19 +45,18 @@ class Incoming:
     remarks: list[str] = field(default_factory=list)
 
 
-def read_documents(text: str) -> tuple[Iterator[Document], int]:
-    """The documents under the root, to be read one by one, and the number of Контейнер, inside of which УТ does not
-    look.
+def read_documents(text: str, *, containers: bool = False) -> tuple[Iterator[Document], int]:
+    """The orders under the root, to be read one by one, and the number of Контейнер, inside of which УТ does not look.
 
-     Raises ``DocumentRefused`` with an empty number when the text is no document of an exchange.
+    With ``containers`` it is the Bitrix module that reads: only what is inside of Контейнер, orders only, namespace or
+    none. Raises ``DocumentRefused`` with an empty number when the text is no document of an exchange.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
-    try:
-        root = etree.fromstring(text.strip(), parser)
-    except etree.XMLSyntaxError as error:
-        raise DocumentRefused("", Said(f"The XML is not well-formed: {error}.", f"XML повреждён: {error}.")) from error
-    if _local(root) != "КоммерческаяИнформация":
-        raise DocumentRefused("", Said(f"The root is <{_local(root)}>.", f"Корневой элемент <{_local(root)}>."))
+    root = _parsed(text)
+    found = [child for child in root if _local(child) == "Контейнер"]
+    if containers:
+        _forget_namespaces(root)
+        inside = (document for container in found for document in container.findall("Документ"))
+        return (Document(element) for element in inside if _is_order(element)), len(found)
     if etree.QName(root).namespace:
         raise DocumentRefused(
             "",
@@ -66,9 +65,28 @@ def read_documents(text: str) -> tuple[Iterator[Document], int]:
                 "У корня есть xmlns, и документ попадает в типизированный пакет; в ответах 2.x его быть не должно.",
             ),
         )
-    documents = [child for child in root if _local(child) == "Документ"]
-    containers = sum(1 for child in root if _local(child) == "Контейнер")
-    return (Document(element) for element in documents), containers
+    return (Document(child) for child in root if _local(child) == "Документ"), len(found)
+
+
+def _parsed(text: str) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+    try:
+        root = etree.fromstring(text.strip(), parser)
+    except etree.XMLSyntaxError as error:
+        raise DocumentRefused("", Said(f"The XML is not well-formed: {error}.", f"XML повреждён: {error}.")) from error
+    if _local(root) != "КоммерческаяИнформация":
+        raise DocumentRefused("", Said(f"The root is <{_local(root)}>.", f"Корневой элемент <{_local(root)}>."))
+    return root
+
+
+def _forget_namespaces(root: etree._Element) -> None:
+    for element in root.iter(etree.Element):
+        element.tag = _local(element)
+
+
+def _is_order(element: etree._Element) -> bool:
+    """Payments and shipments of a container are documents of their own kind."""
+    return (element.findtext("ХозОперация") or "").strip().lower() == ORDER
 
 
 def _local(element: etree._Element) -> str:

@@ -16,8 +16,7 @@ from typing import Protocol
 from syncd.emulator.base import OrderBase
 from syncd.emulator.catalogue import TradeBase
 from syncd.emulator.client import PullResult, StandardClient
-from syncd.emulator.documents import ExportFile, Portion, standard_export
-from syncd.emulator.order_documents import orders_file_name, orders_xml
+from syncd.emulator.documents import ExportFile, Portion
 from syncd.emulator.upload import UploadResult, files_of, is_document
 from syncd.emulator.violations import DocumentRefused, NoAnswer
 from syncd.errors import ConfigError
@@ -81,14 +80,15 @@ def push_catalogue(
     """
     started = time.monotonic()
     report = PushReport()
-    prepared = list(standard_export(base, full=full, portions=portions))
+    prepared = list(client.export(base, full=full, portions=portions))
     for number, portion in enumerate(prepared):
         progress("portion", number, len(prepared))
         with tempfile.TemporaryDirectory(prefix="v8_") as folder:
             _write_portion(portion, Path(folder))
             report.upload.add(client.upload("catalog", Path(folder)))
         report.portions += 1
-        report.products += portion.products if portion.files[0].name.startswith("import") else 0
+        report.products += portion.products if portion.files[0].name.startswith(("import", "goods")) else 0
+    client.finish_catalogue(full=full)
     progress("portion", len(prepared), len(prepared))
     report.seconds = time.monotonic() - started
     return report
@@ -223,8 +223,7 @@ def send_statuses(
         progress("orders", 0, len(changed))
         registered = [(order.guid, order.changes) for order in changed]
         with tempfile.TemporaryDirectory(prefix="v8_") as folder:
-            file = ExportFile(orders_file_name(), lambda: orders_xml(changed, orders.now()))
-            write_file(file, Path(folder))
+            write_file(client.orders_file(changed, orders.now()), Path(folder))
             report.upload = client.upload("sale", Path(folder))
         orders.exported(registered)
         progress("orders", len(changed), len(changed))

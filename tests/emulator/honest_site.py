@@ -137,6 +137,7 @@ class HonestSite:
 def _handler(site: HonestSite) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # one packet an answer: Nagle would wait 40 ms for the acknowledgement of its head
 
         def _serve(self) -> None:
             length = int(self.headers.get("content-length") or 0)
@@ -165,6 +166,7 @@ def _handler(site: HonestSite) -> type[BaseHTTPRequestHandler]:
                         self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
+                self.wfile.flush()
             except OSError:
                 self.close_connection = True  # 1C hung up before the answer
 

@@ -17,9 +17,12 @@ from tests.emulator.order_xml import encoded, order
 
 
 def always(
-    body: bytes, content_type: str = "text/plain; charset=utf-8", status: int = 200, **headers: str
+    body: bytes,
+    content_type: str = "text/plain; charset=utf-8",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> Misbehaviour:
-    return lambda request: Reply(body, content_type, status, headers)
+    return lambda request: Reply(body, content_type, status, headers or {})
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_basic_goes_with_every_request_and_the_cookie_with_all_after_checkauth(
 
 
 def test_set_cookie_is_ignored(site: HonestSite, client: StandardClient) -> None:
-    site.misbehave["checkauth"] = always(b"success\nname\nvalue", **{"Set-Cookie": "other=thing; Path=/"})
+    site.misbehave["checkauth"] = always(b"success\nname\nvalue", headers={"Set-Cookie": "other=thing; Path=/"})
     site.misbehave["init"] = lambda request: (
         Reply(b"zip=no\nfile_limit=10") if request.headers.get("cookie") == "name=value" else None
     )
@@ -175,11 +178,13 @@ def test_an_empty_body_is_an_error_in_every_mode(
     site: HonestSite, client: StandardClient, folder: Path, mode: str
 ) -> None:
     site.misbehave[mode] = always(b"")
-    with pytest.raises(ProtocolViolation, match="empty|пуст"):
-        if mode in ("query", "success"):
+    if mode in ("query", "success"):
+        with pytest.raises(ProtocolViolation) as caught:
             client.pull_orders(OrderBase())
-        else:
+    else:
+        with pytest.raises(ProtocolViolation) as caught:
             client.upload("catalog", folder)
+    assert "empty" in caught.value.text("en")
 
 
 def test_the_http_status_is_journaled_and_otherwise_ignored(site: HonestSite) -> None:
@@ -199,7 +204,7 @@ def test_the_journal_never_holds_the_password(site: HonestSite, folder: Path) ->
 
 
 def test_redirects_are_not_followed(site: HonestSite, client: StandardClient) -> None:
-    site.misbehave["checkauth"] = always(b"moved", status=301, Location=site.address + "/")
+    site.misbehave["checkauth"] = always(b"moved", status=301, headers={"Location": site.address + "/"})
     with pytest.raises(ProtocolViolation) as caught:
         client.check_auth("catalog")
     assert len(site.requests) == 1

@@ -75,6 +75,7 @@ def test_when_no_attempt_is_left_the_broken_connection_is_reported(site: HonestS
     with struck_client(site, Rule("file", Fault.LOST_ANSWER, times=9), attempts=2) as client:
         with pytest.raises(NoAnswer) as caught:
             client.upload("catalog", folder)
+        assert client.faults.struck == [("catalog", "file", Fault.LOST_ANSWER)] * 2
     assert "catalog/file import0_1.xml" in caught.value.text("en")
 
 
