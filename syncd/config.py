@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from platformdirs import user_data_path
@@ -44,6 +45,14 @@ def _expanded(path: Path) -> Path:
     return path.expanduser()
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(tr(f"{name!r} is no time zone", f"{name!r} — не часовой пояс")) from error
+    return name
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +75,7 @@ class Api(_Section):
 class Worker(_Section):
     """The process that imports and delivers. Times in seconds."""
 
-    threads: int = Field(default=8, ge=1, le=256)
+    threads: int = Field(default=2, ge=1, le=64)
     poll_seconds: float = Field(default=1.0, gt=0, le=60)
     lease_seconds: float = Field(default=20, ge=5, le=3600)
 
@@ -80,6 +89,7 @@ class Exchange(_Section):
     idle_import_seconds: float = Field(default=60, ge=1, le=86_400)
     progress_hold_seconds: float = Field(default=10, ge=0, le=60)
     max_upload_mb: int = Field(default=4096, ge=1)
+    order_requisites: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class Imports(_Section):
@@ -87,8 +97,6 @@ class Imports(_Section):
 
     prices: Literal["replace", "keep"] = "replace"
     stocks: Literal["replace", "keep"] = "replace"
-    removal_limit_percent: float = Field(default=20, ge=0, le=100)
-    batch_rows: int = Field(default=5000, ge=100, le=1_000_000)
     attempts: int = Field(default=5, ge=1, le=100)
 
 
@@ -96,14 +104,6 @@ class Journal(_Section):
     """How long the history of exchanges is kept."""
 
     keep_days: int = Field(default=90, ge=1)
-
-
-class Outbox(_Section):
-    """Deliveries to 1C and to storefronts. Times in seconds."""
-
-    attempts: int = Field(default=10, ge=1, le=1000)
-    first_delay_seconds: float = Field(default=5, gt=0, le=3600)
-    max_delay_seconds: float = Field(default=900, gt=0, le=86_400)
 
 
 class Settings(BaseSettings):
@@ -117,13 +117,13 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, _scheme("redis", "rediss", "unix")] | None = None
     home: Annotated[Path, AfterValidator(_expanded)] = Field(default_factory=lambda: user_data_path("syncd"))
     lang: Literal["ru", "en"] | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
     log: Log = Log()
     api: Api = Api()
     worker: Worker = Worker()
     exchange: Exchange = Exchange()
     imports: Imports = Imports()
     journal: Journal = Journal()
-    outbox: Outbox = Outbox()
 
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
 

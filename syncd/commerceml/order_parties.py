@@ -45,7 +45,7 @@ def write_party(element: Element, party: Record, identity: str, registration_add
 
 
 def _addresses(element: Element, fields: Mapping[str, Any], legal_tag: bool) -> None:
-    """The first address of each kind; the legal one of a person, and in Bitrix' dialect of everybody, is the registration."""
+    """The first of each kind; the legal one of a person, and in Bitrix' dialect of everybody, is the registration."""
     written: set[str] = set()
     for row in fields.get("addresses") or ():
         actual = row.get("type") == "actual"

@@ -1,7 +1,7 @@
 """Orders of a storefront as a document that 1C reads: the answer to ``sale/query``.
 
-The two readers in 1C are not tolerant: one order that they stumble over costs the whole batch. What they stumble over is
-avoided here by construction; each rule names its trap.
+The two readers in 1C are not tolerant: one order that they stumble over costs the whole batch. What they stumble over
+is avoided here by construction; each rule names its trap.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -75,7 +75,7 @@ def write_orders(orders: Sequence[OrderDocument], *, dialect: Dialect, generated
         _write_order(etree.SubElement(parent, "Документ"), order, dialect)
     declaration = f'<?xml version="1.0" encoding="{dialect.encoding}"?>\n'.encode("ascii")
     # lxml writes what the encoding lacks (₽, emoji, Kazakh letters) as numeric references
-    return declaration + etree.tostring(root, encoding=dialect.encoding, xml_declaration=False)
+    return declaration + cast("bytes", etree.tostring(root, encoding=dialect.encoding, xml_declaration=False))
 
 
 def _check(order: OrderDocument) -> None:
@@ -150,7 +150,9 @@ def _write_line(element: Element, line: OrderLine, order: OrderDocument, dialect
         add(element, "Артикул", cut(line.sku, 255))
     add(element, "Наименование", cut(line.name or line.sku or line.product_id, 250))
     if line.unit:
-        add(element, "БазоваяЕдиница", line.unit)
+        base = add(element, "БазоваяЕдиница", line.unit)
+        if line.unit.isdigit():
+            base.set("Код", line.unit)
     add(element, "ЦенаЗаЕдиницу", number(line.price))
     add(element, "Количество", number(line.quantity))
     add(element, "Сумма", number(line.amount))
@@ -163,11 +165,20 @@ def _write_line(element: Element, line: OrderLine, order: OrderDocument, dialect
     add(rates, "Ставка", number(rate))
     tax = etree.SubElement(element, "Налоги")
     _write_tax(tax, order.tax_included, _tax_amount(line, order.tax_included), rate)
-    kind = "Услуга" if line.is_service else "Товар"
-    known = {"ВидНоменклатуры": kind, "ТипНоменклатуры": kind}
-    stated = {normalised(name) for name in line.requisites}
-    first = {name: value for name, value in known.items() if normalised(name) not in stated}
-    add_requisites(element, first | line.requisites)
+    add_requisites(element, _line_requisites(line))
+
+
+def _line_requisites(line: OrderLine) -> dict[str, str]:
+    """Those of the line after its kind and type, whose names 1C matches letter by letter: ``Услуга`` makes a service."""
+    out = {name: "Услуга" if line.is_service else "Товар" for name in ("ВидНоменклатуры", "ТипНоменклатуры")}
+    exact = {normalised(name): name for name in out}
+    for name, value in line.requisites.items():
+        kind = exact.get(normalised(name))
+        if kind is None:
+            out[name] = value
+        elif value and not (line.is_service and kind == "ТипНоменклатуры"):
+            out[kind] = value
+    return out
 
 
 def _write_tax(parent: Element, included: bool, amount: Decimal, rate: Decimal | None = None) -> None:

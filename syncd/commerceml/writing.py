@@ -32,9 +32,11 @@ def number(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def add(parent: Element, name: str, text: str) -> None:
+def add(parent: Element, name: str, text: str) -> Element:
     """Append an element with a text."""
-    etree.SubElement(parent, name).text = clean(text)
+    element = etree.SubElement(parent, name)
+    element.text = clean(text)
+    return element
 
 
 def add_requisites(parent: Element, values: Mapping[str, str]) -> None:

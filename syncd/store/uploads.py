@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -152,11 +153,11 @@ class UploadFile(io.RawIOBase):
         total = 0
         for row in every(
             conn,
-            "SELECT octet_length(data) AS n FROM upload_chunk WHERE tenant = %(t)s AND upload_id = %(id)s ORDER BY n",
+            "SELECT octet_length(data) AS bytes FROM upload_chunk WHERE tenant = %(t)s AND upload_id = %(id)s ORDER BY n",
             t=tenant, id=upload_id,
         ):  # fmt: skip
             self._starts.append(total)
-            total += row["n"]
+            total += row["bytes"]
         self.size = total
 
     def readable(self) -> bool:
@@ -181,8 +182,6 @@ class UploadFile(io.RawIOBase):
         """Fill what lies in one piece."""
         if self._position >= self.size:
             return 0
-        from bisect import bisect_right
-
         index = bisect_right(self._starts, self._position) - 1
         piece = self._piece(index)
         begin = self._position - self._starts[index]

@@ -28,8 +28,6 @@ log = structlog.get_logger(__name__)
 _SWEEP_SECONDS: Final = 5.0
 _AWAY_SECONDS: Final = 1.0  # between two tries while Postgres is away
 _GRACE_SECONDS: Final = 2.0  # for an import to notice by itself; then its statement is cancelled
-ALIVE_SECONDS: Final = 15
-"""A worker that was not seen for so long counts as gone."""
 
 
 class Worker:

@@ -1,0 +1,42 @@
+"""How the service is: what waits, how old it is, who is alive."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from syncd.store.db import Conn, every, one
+
+ALIVE_SECONDS: Final = 15
+"""A worker that was not seen for so long counts as gone."""
+
+
+def workers(conn: Conn) -> int:
+    """Workers seen lately, over all hosts."""
+    row = one(
+        conn,
+        "SELECT count(*) AS n FROM worker WHERE seen_at > now() - make_interval(secs => %(s)s)",
+        s=ALIVE_SECONDS,
+    )
+    return int(row["n"]) if row else 0
+
+
+def snapshot(conn: Conn) -> dict[str, Any]:
+    """Open messages by state, the age in seconds of the oldest, and open packages, per tenant; and the workers alive."""
+    tenants: dict[str, dict[str, Any]] = {}
+    for row in every(
+        conn,
+        """SELECT tenant, state, count(*) AS n, extract(epoch FROM now() - min(created_at))::float AS oldest
+           FROM outbox WHERE state NOT IN ('acknowledged', 'cancelled', 'superseded') GROUP BY tenant, state""",
+    ):
+        found = _tenant(tenants, row["tenant"])
+        found["outbox"][row["state"]] = row["n"]
+        found["oldest_seconds"] = max(found["oldest_seconds"], row["oldest"])
+    for row in every(
+        conn, "SELECT tenant, count(*) AS n FROM package WHERE state IN ('queued', 'importing') GROUP BY tenant"
+    ):
+        _tenant(tenants, row["tenant"])["packages"] = row["n"]
+    return {"tenants": tenants, "workers": workers(conn)}
+
+
+def _tenant(tenants: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    return tenants.setdefault(name, {"outbox": {}, "oldest_seconds": 0.0, "packages": 0})
