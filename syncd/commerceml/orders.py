@@ -122,7 +122,7 @@ def _write_order(element: Element, order: OrderDocument, dialect: Dialect) -> No
 
 
 def _requisites(order: OrderDocument) -> dict[str, str]:
-    """Those of the order, its status, and ``Отменен`` only where it is: УТ cancels an order by the mere word ``true``."""
+    """Those of the order, its status, and ``Отменен`` only where it is: УТ cancels by the mere word ``true``."""
     cancelled = normalised("Отменен")
     out = {name: value for name, value in order.requisites.items() if normalised(name) != cancelled}
     if order.status and not any(normalised(name) == normalised("Статус заказа") for name in out):
@@ -169,8 +169,8 @@ def _write_line(element: Element, line: OrderLine, order: OrderDocument, dialect
 
 
 def _line_requisites(line: OrderLine) -> dict[str, str]:
-    """Those of the line after its kind and type, whose names 1C matches letter by letter: ``Услуга`` makes a service."""
-    out = {name: "Услуга" if line.is_service else "Товар" for name in ("ВидНоменклатуры", "ТипНоменклатуры")}
+    """Those of the line after kind and type, whose names 1C matches letter by letter: ``Услуга`` makes a service."""
+    out = dict.fromkeys(("ВидНоменклатуры", "ТипНоменклатуры"), "Услуга" if line.is_service else "Товар")
     exact = {normalised(name): name for name in out}
     for name, value in line.requisites.items():
         kind = exact.get(normalised(name))
