@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from syncd.emulator.catalogue import plain
 from syncd.emulator.orders import Counterparty, OrderLine, TradeOrder
-from syncd.emulator.xmltext import ROOT_END, element, encode, requisites, root, wrap
+from syncd.emulator.xmltext import ROOT_END, attribute, element, encode, requisites, root, wrap
 
 NAMES = {
     "number": "Номер по 1С",
@@ -74,7 +74,8 @@ def _counterparty(buyer: Counterparty) -> str:
     named = element("ОфициальноеНаименование", official) if buyer.legal else element("ПолноеНаименование", buyer.name)
     inn = element("ИНН", buyer.inn) if buyer.inn else ""
     id_ = element("Ид", buyer.id) if buyer.id else ""
-    return wrap("Контрагент", id_, element("Наименование", buyer.name), element("Роль", "Покупатель"), named, inn)
+    role = element("Роль", "Покупатель")
+    return wrap("Контрагент", id_, element("Наименование", buyer.name), named, inn, role)
 
 
 def _line(line: OrderLine) -> str:
@@ -90,6 +91,7 @@ def _line(line: OrderLine) -> str:
         "Товар",
         element("Ид", line.product_id),
         element("Наименование", line.name),
+        f'<БазоваяЕдиница Код="{attribute(line.unit):<4}" НаименованиеПолное="{attribute(line.unit)}"/>',
         rate,
         requisites([("ВидНоменклатуры", kind), ("ТипНоменклатуры", kind)]),
         element("ЦенаЗаЕдиницу", plain(line.price)),

@@ -80,9 +80,12 @@ class HonestSite:
     def answer(self, request: Request) -> Reply:
         with self._lock:
             self.requests.append(request)
-            strange = self.misbehave.get(request.mode)
-            reply = strange(request) if strange else None
-            return reply or self._honest(request)
+        strange = self.misbehave.get(request.mode)
+        reply = strange(request) if strange else None  # outside of the lock: it may wait for a later request
+        if reply:
+            return reply
+        with self._lock:
+            return self._honest(request)
 
     def _honest(self, request: Request) -> Reply:
         expected = "Basic " + base64.b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()

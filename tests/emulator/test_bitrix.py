@@ -38,9 +38,21 @@ def test_every_file_is_a_session_with_sessid_and_the_catalogue_is_finished(
     report = push_catalogue(client, TradeBase.generate(2, products=10, pictures=0), portions=2)
     kinds = [name.partition("_")[0] for name in site.imported]
     assert kinds == [
-        "priceLists", "storages", "units", "groups", "propertiesGoods", "goods", "goods", "propertiesOffers",
-        "offers", "offers", "prices", "prices", "rests", "rests",
-    ]  # fmt: skip
+        "priceLists",
+        "storages",
+        "units",
+        "groups",
+        "propertiesGoods",
+        "goods",
+        "goods",
+        "propertiesOffers",
+        "offers",
+        "offers",
+        "prices",
+        "prices",
+        "rests",
+        "rests",
+    ]
     assert report.portions == 14
     assert site.modes()[-4:] == ["catalog/checkauth", "catalog/deactivate", "catalog/checkauth", "catalog/complete"]
     later = [request for request in site.requests if request.mode != "checkauth"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,19 @@ def test_a_cut_part_never_becomes_a_whole_one(site: HonestSite, folder: Path) ->
 
 
 def test_an_impatient_client_gives_up_and_comes_again(site: HonestSite, folder: Path) -> None:
-    hurried = ClientFaults((Rule("import", Fault.IMPATIENCE),), patience=0.0001)
-    with StandardClient(site.address, LOGIN, PASSWORD, faults=hurried, attempts=2) as client:
+    came_again = threading.Event()
+
+    def second_time(request: Request) -> None:
+        if site.modes().count("catalog/checkauth") > 1:
+            came_again.set()
+
+    def not_before(request: Request) -> None:
+        assert came_again.wait(10)
+
+    site.misbehave.update({"checkauth": second_time, "import": not_before})
+    with struck_client(site, Rule("import", Fault.IMPATIENCE), attempts=2) as client:
         assert client.upload("catalog", folder).attempts == 2
+    assert came_again.is_set()
 
 
 def test_a_file_sent_twice_is_sent_whole_under_the_same_name(site: HonestSite, folder: Path) -> None:
