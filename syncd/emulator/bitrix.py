@@ -100,12 +100,12 @@ class BitrixModuleClient(StandardClient):
         answers.require_success(self.call("catalog", "complete"), strict=True)
         self._timestamp = ""
 
-    def pull_orders(self, orders: OrderBase) -> PullResult:
+    def pull_orders(self, orders: OrderBase, result: PullResult | None = None) -> PullResult:
         """checkauth, init, query until an answer has no Контейнер, then success.
 
         The module itself would repeat query forever; after 1000 pages it is a violation.
         """
-        result = PullResult()
+        result = result or PullResult()
         self.check_auth("sale")
         self.init("sale")
         while result.batch.ok:

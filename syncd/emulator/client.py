@@ -217,12 +217,13 @@ class StandardClient:
         if first_error:
             raise first_error
 
-    def pull_orders(self, orders: OrderBase) -> PullResult:
+    def pull_orders(self, orders: OrderBase, result: PullResult | None = None) -> PullResult:
         """checkauth, query without init, success: the last only when the whole batch was processed.
 
-        After a ``NoAnswer`` 1C has the documents it wrote, and the site will send the same batch again.
+         After a ``NoAnswer`` 1C has the documents it wrote, as the given ``result`` tells, and the site sends the
+        batch again.
         """
-        result = PullResult()
+        result = result or PullResult()
         self.check_auth("sale")
         answer = self.call("sale", "query")
         text = answers.documents_text(answer, strict=self.strict)
