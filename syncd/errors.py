@@ -132,6 +132,10 @@ CATALOGUE: dict[str, Text] = {
                  "Схема базы {found}, нужна {needed}. Выполните `syncd db migrate`."),
     "E405": Text("administrator", "The embedded {server} did not start: {detail}.", "Встроенный {server} не запустился: {detail}."),
     "E406": Text("administrator", "Setting {key}: {detail}.", "Настройка {key}: {detail}."),
+    "E407": Text("administrator", "Cannot listen at {host}:{port}: {detail}. Stop what listens there, or choose another port (--port, SYNCD_API__PORT).",
+                 "Нельзя слушать {host}:{port}: {detail}. Остановите того, кто там слушает, или выберите другой порт (--port, SYNCD_API__PORT)."),
+    "E408": Text("administrator", "The role {role} could not start ({status}); its reason stands above.",
+                 "Роль {role} не запустилась ({status}); причина выше."),
     # E5xx: imports
     "E501": Text("on-call", "The import failed inside syncd ({error}). The package is kept; look at the journal detail and run `syncd journal show`.",
                  "Импорт завершился ошибкой внутри syncd ({error}). Пакет сохранён; подробности: `syncd journal show`."),
