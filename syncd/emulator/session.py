@@ -47,7 +47,7 @@ class PushReport:
 class OrdersReport:
     """Orders were exchanged both ways.
 
-    ``refused`` is the order on which 1C stopped; then the site keeps the whole batch.
+    Counters are of all ``pulls`` of the run. ``refused`` is the order on which 1C stopped; then the site keeps the whole batch.
     """
 
     created: int = 0
@@ -188,16 +188,17 @@ def exchange_orders(client: StandardClient, orders: OrderBase, *, progress: Prog
     report = OrdersReport()
     progress("query", 0, 1)
     loaded: set[str] = set()
-    while True:
+    answered = False
+    while not answered:
         report.pulls += 1
+        result = PullResult()
         try:
-            result = client.pull_orders(orders)
+            client.pull_orders(orders, result)
+            answered = True
         except NoAnswer:
             if report.pulls >= client.attempts:
                 raise
-        else:
-            break
-    _count(report, result, loaded)
+        _count(report, result, loaded)
     progress("query", 1, 1)
     sent = send_statuses(client, orders, exclude=loaded, progress=progress)
     report.sent, report.upload = sent.sent, sent.upload
@@ -207,8 +208,11 @@ def exchange_orders(client: StandardClient, orders: OrderBase, *, progress: Prog
 
 def _count(report: OrdersReport, result: PullResult, loaded: set[str]) -> None:
     batch = result.batch
-    report.created, report.updated, report.skipped = len(batch.created), len(batch.updated), len(batch.skipped)
-    report.remarks, report.refused, report.confirmed = batch.remarks, batch.refused, result.confirmed
+    report.created += len(batch.created)
+    report.updated += len(batch.updated)
+    report.skipped += len(batch.skipped)
+    report.remarks += batch.remarks
+    report.refused, report.confirmed = batch.refused, result.confirmed
     loaded.update(batch.created, batch.updated)
 
 

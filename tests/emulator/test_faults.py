@@ -38,7 +38,7 @@ def test_a_lost_answer_to_success_makes_the_site_send_again_and_1c_makes_no_doub
     with struck_client(site, Rule("success", Fault.LOST_ANSWER)) as client:
         report = exchange_orders(client, orders)
     assert report.pulls == 2
-    assert report.updated == 2
+    assert (report.created, report.updated, report.sent) == (2, 2, 0)
     assert site.confirmed == 2
     assert orders.doubles() == {}
     assert orders.created == {"WEB-1": 1, "WEB-2": 1}
