@@ -47,7 +47,8 @@ class PushReport:
 class OrdersReport:
     """Orders were exchanged both ways.
 
-    Counters are of all ``pulls`` of the run. ``refused`` is the order on which 1C stopped; then the site keeps the whole batch.
+     Counters are of all ``pulls`` of the run. ``refused`` is the order on which 1C stopped; then the site keeps the
+    whole batch.
     """
 
     created: int = 0
