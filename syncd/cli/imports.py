@@ -17,7 +17,9 @@ from syncd.cli.output import Column, Format, dump, emit, output_option, talk, te
 from syncd.cli.runtime import context, tenant_option
 from syncd.errors import RequestError
 from syncd.i18n import tr
+from syncd.model import ENTITIES
 from syncd.store import packages, uploads
+from syncd.store.merge import Counters
 from syncd.store.packages import PackageFile
 from syncd.sync import imports
 from syncd.sync.context import Context
@@ -25,6 +27,7 @@ from syncd.sync.imports import Result
 
 _FIRST: Final = ("reference", "pricelist", "storage", "unit", "group", "propert", "import", "goods", "offer", "price", "rest")
 """The order in which 1C itself sends the files of one export."""
+_SHOWN: Final = 5
 _COUNTS: Final = ("read", "created", "updated", "unchanged", "removed", "failed")
 
 
@@ -48,15 +51,21 @@ def import_(paths: tuple[Path, ...], tenant: str, output: Format) -> None:
     if output == "table":
         _show(result, package_id)
     else:
-        click.echo(dump({"exchange": package_id, "outcome": result.outcome, "entities": result.counters}))
+        click.echo(dump({"exchange": package_id, "outcome": result.outcome, "entities": _entities(result)}))
     own = [head] if head and head["code"] and not problems else []
-    for row in own + problems:
+    for row in own + problems[:_SHOWN]:
         place = ":".join(str(part) for part in (row["file"], row["line"]) if part)
         talk.print(f"[red]{row['code']}[/] {place} {journal.error_text(row)}", markup=True)
     if problems:
         talk.print(tr(f"All of it: syncd journal show {package_id}", f"Полностью: syncd journal show {package_id}"))
     if result.outcome != "ok":
         raise click.exceptions.Exit(PARTIAL if result.outcome == "partial" else CHECK_FAILED)
+
+
+def _entities(result: Result) -> dict[str, dict[str, int]]:
+    """Counters of every entity there is, in the order of the model: programs need not ask whether one is there."""
+    nothing = Counters().as_dict()
+    return {name: {**nothing, **result.counters.get(name, {})} for name in (*ENTITIES, "order")}
 
 
 def collect(paths: tuple[Path, ...]) -> list[Path]:
@@ -135,7 +144,7 @@ def _look(ctx: Context, tenant: str, package_id: UUID, bar: Progress, task: Task
 
 
 def _show(result: Result, package_id: UUID) -> None:
-    rows = [{"entity": name, **counts} for name, counts in result.counters.items()]
+    rows = [{"entity": name, **counts} for name, counts in _entities(result).items() if name in result.counters]
     columns = [Column("entity", tr("entity", "сущность"), text)]
     titles = dict(zip(_COUNTS, ("прочитано", "создано", "изменено", "без изменений", "удалено", "ошибок"), strict=True))
     columns += [Column(name, tr(name, titles[name]), text) for name in _COUNTS]

@@ -53,12 +53,12 @@ def servers(found: Settings, *, redis: bool = True) -> Iterator[Servers]:
 
 def prepare(found: Servers) -> None:
     """Bring an embedded database up to date; a database of the administrator's is only checked. Raises E403, E404."""
-    if found.embedded is not None and found.embedded.database_url:
-        migrate.upgrade(found.database_url)
-        return
     current, needed = migrate.revision_of(found.database_url), migrate.head()
-    if current != needed:
+    if current == needed:
+        return
+    if found.embedded is None or not found.embedded.database_url:
         raise ConfigError("E404", found=current, needed=needed)
+    migrate.upgrade(found.database_url)
 
 
 @contextmanager

@@ -100,6 +100,12 @@ def infobases(conn: Conn, tenant: str) -> list[Row]:
     )
 
 
+def infobase_id(conn: Conn, tenant: str, name: str) -> UUID | None:
+    """The id of the infobase of this name."""
+    row = one(conn, "SELECT id FROM infobase WHERE tenant = %(t)s AND name = %(n)s", t=tenant, n=name)
+    return row["id"] if row else None
+
+
 def remove_infobase(conn: Conn, tenant: str, name: str) -> bool:
     """Forget an infobase: its login no longer works. What it sent stays."""
     return bool(execute(conn, "DELETE FROM infobase WHERE tenant = %(t)s AND name = %(n)s", t=tenant, n=name))
@@ -133,7 +139,10 @@ def open_session(
         address=address, life=lifetime,
     )  # fmt: skip
     execute(
-        conn, "UPDATE infobase SET seen_at = now() WHERE tenant = %(t)s AND id = %(i)s", t=infobase.tenant, i=infobase.id
+        conn,
+        "UPDATE infobase SET seen_at = now() WHERE tenant = %(t)s AND id = %(i)s",
+        t=infobase.tenant,
+        i=infobase.id,
     )
     return Session(infobase.tenant, session_id, infobase, type_, 0, None), token
 
@@ -164,7 +173,9 @@ def latest_session(conn: Conn, infobase: Infobase, type_: str) -> Session | None
         one(
             conn,
             _SESSION + " s.infobase_id = %(i)s AND s.type = %(type)s ORDER BY s.seen_at DESC, s.id DESC LIMIT 1",
-            t=infobase.tenant, i=infobase.id, type=type_,
+            t=infobase.tenant,
+            i=infobase.id,
+            type=type_,
         )  # fmt: skip
     )
 
@@ -228,6 +239,11 @@ def keys(conn: Conn, tenant: str) -> list[Row]:
            WHERE tenant = %(t)s ORDER BY created_at""",
         t=tenant,
     )
+
+
+def key_exists(conn: Conn, tenant: str, name: str) -> bool:
+    """Whether a key of this name was ever made; names of revoked keys stay taken."""
+    return one(conn, "SELECT 1 AS x FROM api_key WHERE tenant = %(t)s AND name = %(n)s", t=tenant, n=name) is not None
 
 
 def revoke_key(conn: Conn, tenant: str, name: str) -> bool:

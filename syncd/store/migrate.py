@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, create_engine, pool
 from syncd.errors import ConfigError
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # it tells of every connection otherwise
 _LOCK: Final = 0x73796E6364  # "syncd": two processes that start at once do not migrate at once
 
 
@@ -63,14 +65,13 @@ def upgrade(database_url: str) -> tuple[str, str]:
 
 
 def revision_of(database_url: str) -> str:
-    """The revision of a database. Raises ``ConfigError`` E403 when Postgres is not there."""
-    engine = create_engine(sqlalchemy_url(database_url), poolclass=pool.NullPool)
+    """The revision of a database, ``base`` when it has none. Raises ``ConfigError`` E403 when Postgres is not there."""
     try:
-        with engine.connect() as connection:
-            return current(connection)
-    except Exception as error:
-        if isinstance(error.__cause__, psycopg.OperationalError):
-            raise ConfigError("E403", detail=str(error.__cause__).strip()) from error
-        raise
-    finally:
-        engine.dispose()
+        with psycopg.connect(database_url, connect_timeout=5) as connection:
+            row = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+            if row is None or row[0] is None:
+                return "base"
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(found[0]) if found else "base"
+    except psycopg.OperationalError as error:
+        raise ConfigError("E403", detail=str(error).strip()) from error

@@ -187,3 +187,33 @@ def release(conn: Conn, claim: Claim) -> None:
 def is_waiting(conn: Conn) -> bool:
     """Whether any package is open, running or not."""
     return one(conn, "SELECT 1 AS x FROM package WHERE state IN ('queued', 'importing') LIMIT 1") is not None
+
+
+def opened(conn: Conn, tenant: str, *, limit: int = 20) -> list[Row]:
+    """Packages that wait or are being imported, in their order, with their files' names."""
+    return every(
+        conn,
+        """SELECT p.id, p.state, p.lane, p.source, p.attempt, p.progress, p.created_at, p.started_at, i.name AS infobase,
+                  (SELECT array_agg(f.name ORDER BY f.n) FROM package_file f
+                   WHERE f.tenant = p.tenant AND f.package_id = p.id) AS files
+           FROM package p LEFT JOIN infobase i ON i.tenant = p.tenant AND i.id = p.infobase_id
+           WHERE p.tenant = %(t)s AND p.state IN ('queued', 'importing') ORDER BY p.seq LIMIT %(limit)s""",
+        t=tenant, limit=limit,
+    )  # fmt: skip
+
+
+def count_opened(conn: Conn, tenant: str) -> int:
+    """How many packages wait or are being imported."""
+    row = one(
+        conn, "SELECT count(*) AS n FROM package WHERE tenant = %(t)s AND state IN ('queued', 'importing')", t=tenant
+    )
+    return int(row["n"]) if row else 0
+
+
+def freshness(conn: Conn, tenant: str) -> list[Row]:
+    """When each entity was last stated by 1C, newest first."""
+    return every(
+        conn,
+        "SELECT entity, as_of, package_id FROM freshness WHERE tenant = %(t)s ORDER BY as_of DESC, entity",
+        t=tenant,
+    )

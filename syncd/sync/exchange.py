@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Final
 
 from syncd.adapters.ports import ImportState, Opened, Orders
-from syncd.commerceml.orders import Dialect
 from syncd.errors import RequestError
 from syncd.queue import outbox
 from syncd.store import access
@@ -23,7 +22,6 @@ from syncd.sync.context import Context
 _REMEMBER_SECONDS: Final = 300.0
 _WRONG_LIMIT: Final = 20
 _WRONG_WINDOW: Final = 60.0
-CHARSETS: Final = {Dialect.STANDARD: "windows-1251", Dialect.BITRIX: "utf-8"}
 
 
 class Passwords:
@@ -131,7 +129,7 @@ class ExchangeService:
         with self._ctx.db.transaction() as conn:
             dialect = orders_out.dialect_of(session)
             document, _ = orders_out.offer(conn, session, dialect)
-        return Orders(document, CHARSETS[dialect])
+        return Orders(document, dialect.encoding)
 
     def confirm(self, session: Session) -> int:
         """See the port."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from syncd.commerceml.orders import Dialect, write_orders
+from syncd.commerceml.orders import BITRIX, DIALECTS, STANDARD, Dialect, write_orders
 from syncd.errors import RemoteError
 from syncd.model.records import OrderDocument, OrderLine, Record
 from syncd.queue import outbox
@@ -28,8 +28,8 @@ OPERATION: Final = "Заказ товара"
 def dialect_of(session: Session) -> Dialect:
     """The infobase's own setting, else what the client showed: only the Bitrix module announces a version."""
     if session.infobase.dialect == "auto":
-        return Dialect.BITRIX if session.version else Dialect.STANDARD
-    return Dialect(session.infobase.dialect)
+        return BITRIX if session.version else STANDARD
+    return DIALECTS[session.infobase.dialect]
 
 
 def offer(conn: Conn, session: Session, dialect: Dialect) -> tuple[bytes, list[str]]:
