@@ -16,7 +16,7 @@ from syncd.errors import DataError
 PIECE = 65536
 """Bytes given to the parser at once: small enough for constant memory, large enough for speed."""
 
-_DECLARATION = re.compile(rb"""^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
+_DECLARATION = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
@@ -28,7 +28,7 @@ _TAIL_WINDOW = 64
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
-class EncodingMismatch(DataError):  # noqa: N818 - it says what was met, and the caller reads the document again
+class EncodingMismatch(DataError):
     """The bytes are not in the declared encoding. The caller may read again with ``encoding="windows-1251"``."""
 
     def __init__(self, declared: str, detail: str) -> None:
@@ -83,7 +83,6 @@ class CleanBytes:
 
     def _sniff(self, start: bytes) -> int:
         """Decide the encoding; the length of the byte order mark."""
-        declared = _DECLARATION.match(start)
         bom = 0
         found = ""
         for mark, name in _BOMS:
@@ -92,6 +91,7 @@ class CleanBytes:
                 break
         if not found and start[:4] in (b"<\0?\0", b"\0<\0?"):
             found = "utf-16-le" if start[0] else "utf-16-be"
+        declared = _DECLARATION.match(start, bom)
         self.declared = declared.group(1).decode("ascii") if declared else ""
         if found.startswith(("utf-16", "utf-32")):
             self.declared = self.declared or found

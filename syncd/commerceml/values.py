@@ -18,6 +18,7 @@ _PLAIN = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,20})?").fullmatch
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?").fullmatch
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009\u2007'’]")
 _MAX_DIGITS = 60
+_GROUP = 3
 _TRUE = frozenset({"true", "1", "да", "истина", "yes", "так", "y"})
 _FALSE = frozenset({"false", "0", "нет", "ложь", "no", "ні", "n"})
 
@@ -58,29 +59,44 @@ def text_of(element: Element) -> str:
 def decimal(text: str | None, path: str) -> Decimal | None:
     """A number in any notation met in exchanges; empty is ``None``.
 
-    Spaces of every kind and apostrophes group thousands. A comma alone is the decimal separator; where comma and dot
-    both stand, the last is; one that stands several times groups. Raises ``DataError`` E212 for anything else, NaN and
-    infinity among it.
+    Spaces of every kind and apostrophes group thousands, and only thousands. A comma alone is the decimal separator;
+    where comma and dot both stand, the last is; one that stands several times groups. Raises ``DataError`` E212 for
+    anything else, NaN and infinity among it.
     """
     if text is None:
         return None
     if _PLAIN(text):
         return Decimal(text)
-    compact = _SPACES.sub("", text).replace("\u2212", "-")
+    compact = _SPACES.sub(" ", text).replace("\u2212", "-").strip()
     if not compact:
         return None
-    comma, dot = compact.rfind(","), compact.rfind(".")
-    if comma >= 0 and dot >= 0:
-        compact = compact.replace("." if comma > dot else ",", "")
-    if compact.count(",") > 1:
-        compact = compact.replace(",", "")
-    elif compact.count(".") > 1:
-        compact = compact.replace(".", "")
-    compact = compact.replace(",", ".")
-    if len(compact) > _MAX_DIGITS or not _NUMBER(compact):
+    sign = compact[0] if compact[0] in "+-" else ""
+    digits = sign + _ungrouped(compact[len(sign) :].lstrip())
+    if len(digits) > _MAX_DIGITS or not _NUMBER(digits):
         raise DataError("E212", path=path, value=text)
-    value = Decimal(compact)
-    return Decimal(format(value, "f")) if "e" in compact or "E" in compact else value
+    value = Decimal(digits)
+    return Decimal(format(value, "f")) if "e" in digits or "E" in digits else value
+
+
+def _ungrouped(text: str) -> str:
+    """A number without its groups of thousands and with a dot; ``""`` where groups of another size stand."""
+    comma, dot = text.rfind(","), text.rfind(".")
+    point = "," if comma > dot else "."
+    if " " in text:
+        group = " "
+    elif comma >= 0 and dot >= 0:
+        group = "." if point == "," else ","
+    elif text.count(point) > 1:
+        group, point = point, ""
+    else:
+        return text.replace(",", ".")
+    whole, fraction = text, ""
+    if point and point in text:
+        whole, _, fraction = text.rpartition(point)
+    first, *rest = whole.split(group)
+    if not 1 <= len(first) <= _GROUP or any(len(part) != _GROUP for part in rest):
+        return ""
+    return f"{first}{''.join(rest)}.{fraction}" if fraction else first + "".join(rest)
 
 
 def number_text(value: Decimal) -> str:
