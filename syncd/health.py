@@ -21,7 +21,9 @@ def workers(conn: Conn) -> int:
 
 
 def snapshot(conn: Conn) -> dict[str, Any]:
-    """Open messages by state, the age in seconds of the oldest, and open packages, per tenant; and the workers alive."""
+    """Open messages by state, the age in seconds of the oldest, and open packages, per tenant; and the workers
+    alive.
+    """
     tenants: dict[str, dict[str, Any]] = {}
     for row in every(
         conn,

@@ -1,11 +1,12 @@
 """The journal: every exchange that ended and every one that failed, with what, where, why, and who can fix it.
 
-An exchange is one row; its bad records are rows under it (``parent_id``). A failure that repeats within a minute (a client that
-hammers with a wrong password) counts up in its row instead of filling the table.
+An exchange is one row; its bad records are rows under it (``parent_id``). A failure that repeats within a minute (a
+client that hammers with a wrong password) counts up in its row instead of filling the table.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, Literal
@@ -76,9 +77,9 @@ def write_failure(conn: Conn, tenant: str, entry: Entry) -> UUID:
 _INSERT: Final = """
     INSERT INTO journal (tenant, id, parent_id, kind, direction, outcome, subject, infobase_id, session_id, package_id,
                          code, params, owner, entity, key, path, file, line, counters, detail, fingerprint)
-    VALUES (%(tenant)s, %(id)s, %(parent)s, %(kind)s, %(direction)s, %(outcome)s, %(subject)s, %(infobase)s, %(session)s,
-            %(package)s, %(code)s, %(params)s, %(owner)s, %(entity)s, %(key)s, %(path)s, %(file)s, %(line)s, %(counters)s,
-            %(detail)s, %(fingerprint)s)
+    VALUES (%(tenant)s, %(id)s, %(parent)s, %(kind)s, %(direction)s, %(outcome)s, %(subject)s, %(infobase)s,
+            %(session)s, %(package)s, %(code)s, %(params)s, %(owner)s, %(entity)s, %(key)s, %(path)s, %(file)s,
+            %(line)s, %(counters)s, %(detail)s, %(fingerprint)s)
     ON CONFLICT (tenant, id) DO UPDATE SET
         outcome = excluded.outcome, subject = excluded.subject, code = excluded.code, params = excluded.params,
         owner = excluded.owner, counters = excluded.counters, detail = excluded.detail, last_at = now()
@@ -127,7 +128,15 @@ def _plain(params: dict[str, Any]) -> dict[str, Any]:
 
 def _fingerprint(entry: Entry) -> str:
     code = entry.error.code if entry.error else ""
-    parts = (entry.kind, entry.subject, code, str(entry.infobase_id), entry.file or "", entry.key or "", entry.path or "")
+    parts = (
+        entry.kind,
+        entry.subject,
+        code,
+        str(entry.infobase_id),
+        entry.file or "",
+        entry.key or "",
+        entry.path or "",
+    )
     return blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
@@ -148,32 +157,77 @@ _FROM: Final = "journal j LEFT JOIN infobase i ON i.tenant = j.tenant AND i.id =
 
 
 def tail(
-    conn: Conn, tenant: str, *, limit: int, errors: bool = False, after: UUID | None = None, children: bool = False
+    conn: Conn, tenant: str, *, limit: int, errors: bool = False, window: float | None = None, children: bool = False
 ) -> list[Row]:
-    """The newest exchanges, oldest of them first. ``after`` gives only rows written since that one."""
+    """The newest exchanges, oldest of them first. ``window`` gives only rows written, or repeated, within so many
+    seconds.
+
+    Who follows the journal asks for a window again and again and leaves out what was shown: rows become visible when
+    their transaction ends, and an import's row carries the time at which its merge began.
+    """
     rows = every(
         conn,
         f"""SELECT {_COLUMNS} FROM {_FROM}
             WHERE j.tenant = %(t)s
               AND (%(children)s OR j.parent_id IS NULL)
               AND (NOT %(errors)s OR j.outcome <> 'ok')
-              AND (%(after)s::uuid IS NULL OR j.id > %(after)s)
-            ORDER BY j.id DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
-        t=tenant, errors=errors, limit=limit, after=after, children=children,
+              AND (%(window)s::float IS NULL OR j.at > now() - make_interval(secs => %(window)s)
+                   OR (j.fingerprint IS NOT NULL AND j.last_at > now() - make_interval(secs => %(window)s)))
+            ORDER BY j.at DESC, j.id DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
+        t=tenant, errors=errors, limit=limit, window=window, children=children,
     )  # fmt: skip
     return rows[::-1]
 
 
 def find(conn: Conn, tenant: str, prefix: str) -> Row | None:
     """The row with this id, or the only one whose id begins or ends with it (people copy eight characters)."""
-    rows = every(
+    rows = matching(conn, tenant, prefix, limit=2)
+    return rows[0] if len(rows) == 1 else None
+
+
+def matching(conn: Conn, tenant: str, word: str, *, limit: int) -> list[Row]:
+    """The rows whose id is the word, or begins or ends with it, newest first."""
+    with suppress(ValueError):
+        return every(
+            conn,
+            f"SELECT {_COLUMNS} FROM {_FROM} WHERE j.tenant = %(t)s AND j.id = %(id)s",  # noqa: S608 - constants only
+            t=tenant, id=UUID(word),
+        )  # fmt: skip
+    return every(
         conn,
         f"""SELECT {_COLUMNS} FROM {_FROM}
-            WHERE j.tenant = %(t)s AND (j.id::text LIKE %(p)s || '%%' OR j.id::text LIKE '%%' || %(p)s)
-            LIMIT 2""",  # noqa: S608 - constants only
-        t=tenant, p=prefix.lower(),
+            WHERE j.tenant = %(t)s AND (starts_with(j.id::text, %(w)s) OR right(j.id::text, length(%(w)s)) = %(w)s)
+            ORDER BY j.at DESC, j.id DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
+        t=tenant, w=word.lower(), limit=limit,
     )  # fmt: skip
-    return rows[0] if len(rows) == 1 else None
+
+
+def failures(conn: Conn, tenant: str, *, hours: float) -> list[Row]:
+    """What failed lately, by code: how often, when last, and the newest row's id; what happened most comes first."""
+    return every(
+        conn,
+        """SELECT code, sum(repeats)::int AS count, count(*) FILTER (WHERE outcome = 'partial')::int AS partial,
+                  max(last_at) AS last_at,
+                  (array_agg(id ORDER BY last_at DESC))[1] AS id,
+                  (array_agg(params ORDER BY last_at DESC))[1] AS params,
+                  (array_agg(owner ORDER BY last_at DESC))[1] AS owner
+           FROM journal
+           WHERE tenant = %(t)s AND parent_id IS NULL AND outcome <> 'ok'
+             AND (at > now() - make_interval(secs => %(s)s)
+                  OR (fingerprint IS NOT NULL AND last_at > now() - make_interval(secs => %(s)s)))
+           GROUP BY code ORDER BY count DESC, code""",
+        t=tenant, s=hours * 3600,
+    )  # fmt: skip
+
+
+def count_children(conn: Conn, tenant: str, parent_id: UUID) -> int:
+    """How many rows stand under one exchange."""
+    row = one(
+        conn,
+        "SELECT count(*) AS n FROM journal WHERE tenant = %(t)s AND parent_id = %(p)s",
+        t=tenant, p=parent_id,
+    )  # fmt: skip
+    return int(row["n"]) if row else 0
 
 
 def children(conn: Conn, tenant: str, parent_id: UUID, *, limit: int = 1000) -> list[Row]:

@@ -1,4 +1,5 @@
-"""Schedules. APScheduler only tells the time: a run exists when its (schedule, fire time) row was inserted, so any number of schedulers
+"""Schedules. APScheduler only tells the time: a run exists when its (schedule, fire time) row was inserted, so any
+number of schedulers
 run a job once."""
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Scheduler:
                 outcome, reason = "failed", repr(error)[:500]
             self._end(job, fire_at, outcome, reason)
         except Database.UNREACHABLE as error:
-            log.warning("Postgres is away, a scheduled job waits for its next time", schedule=job.name, error=str(error))
+            log.warning(
+                "Postgres is away, a scheduled job waits for its next time", schedule=job.name, error=str(error)
+            )
             return False
         return True
 

@@ -27,12 +27,15 @@ from syncd.sync.exchange import ExchangeService
 log = structlog.get_logger(__name__)
 
 DESCRIPTION: Final = """
-The local API of **syncd**. It answers from the store, whatever state 1C is in, and says how old the answer is (`as_of`).
+The local API of **syncd**. It answers from the store, whatever state 1C is in, and says how old the answer is
+(`as_of`).
 
-Authorize with an API key (`syncd key create NAME`): `Authorization: Bearer sk_…`. Listings are paged by a cursor: pass `next` of one
-answer as `after` of the next request. Numbers of money and quantity are texts, so that nothing is lost to floating point.
+Authorize with an API key (`syncd key create NAME`): `Authorization: Bearer sk_…`. Listings are paged by a cursor: pass
+`next` of one answer as `after` of the next request. Money and quantities are texts, so that nothing is lost to
+floating point.
 
-Локальный API **syncd**. Отвечает из хранилища, в каком бы состоянии ни была 1С, и говорит, насколько ответ свеж (`as_of`).
+Локальный API **syncd**. Отвечает из хранилища, в каком бы состоянии ни была 1С, и говорит, насколько ответ свеж
+(`as_of`).
 """
 
 

@@ -48,9 +48,7 @@ def context(request: Request) -> Context:
     return found
 
 
-def api_key(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> ApiKey:
+def api_key(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> ApiKey:
     """The caller's key. Raises ``RequestError`` E306 (401)."""
     given = credentials.credentials if credentials else request.headers.get("x-api-key")
     if not given:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -52,7 +53,8 @@ def _router(entity: Entity) -> APIRouter:
         given = {name: split(request.query_params.getlist(name)) for name in filters if name in request.query_params}
         query = listing.Query(
             equal={filters[name]: values for name, values in given.items() if name != "category"},
-            category=given.get("category", []), changed_since=_aware(changed_since), deleted=deleted, after=after, limit=limit,
+            category=given.get("category", []), changed_since=_aware(changed_since), deleted=deleted, after=after,
+            limit=limit,
         )  # fmt: skip
         with ctx.db.transaction() as conn:
             page = listing.page(conn, key.tenant, entity.name, query)
@@ -101,7 +103,7 @@ def _responses(schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"application/json": {"schema": schema}}}}
 
 
-def refuse_unknown(request: Request, known: Set[str]) -> None:
+def refuse_unknown(request: Request, known: AbstractSet[str]) -> None:
     """A misspelt filter must not answer with everything. Raises ``RequestError`` E307 (422)."""
     for name in request.query_params:
         if name not in known:
@@ -122,7 +124,9 @@ def split(values: list[str]) -> list[str]:
 
 def _aware(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
-        raise RequestError("E307", status=422, detail="changed_since needs a time zone, such as 2026-01-31T12:00:00+03:00")
+        raise RequestError(
+            "E307", status=422, detail="changed_since needs a time zone, such as 2026-01-31T12:00:00+03:00"
+        )
     return moment
 
 
@@ -143,7 +147,10 @@ def _item(entity: Entity) -> dict[str, Any]:
     properties: dict[str, Any] = {
         f.name: {**_SCHEMAS[f.kind], "description": f"{f.doc_en} · {f.doc_ru}"} for f in entity.all_fields
     }
-    properties["extra"] = {"type": ["object", "null"], "description": "What 1C sent and syncd has no field for, as it came"}
+    properties["extra"] = {
+        "type": ["object", "null"],
+        "description": "What 1C sent and syncd has no field for, as it came",
+    }
     properties["updated_at"] = {"type": "string", "format": "date-time"}
     properties["deleted_at"] = {"type": ["string", "null"], "format": "date-time"}
     return {"type": "object", "properties": properties}

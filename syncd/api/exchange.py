@@ -1,4 +1,6 @@
-"""Where 1C knocks. The edge is asynchronous so that a held ``progress`` costs no thread; everything beneath is synchronous."""
+"""Where 1C knocks. The edge is asynchronous so that a held ``progress`` costs no thread; everything beneath is
+synchronous.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ router: Final = APIRouter(tags=["health"])
 def root() -> Response:
     """Where to look."""
     return answer({
-        "service": "syncd", "docs": "/docs", "openapi": "/openapi.json", "exchange": "/1c_exchange", "health": "/health/ready",
+        "service": "syncd", "docs": "/docs", "openapi": "/openapi.json", "exchange": "/1c_exchange",
+        "health": "/health/ready",
     })  # fmt: skip
 
 
@@ -45,8 +46,12 @@ def ready(request: Request, ctx: Ctx) -> Response:
 def metrics(ctx: Ctx) -> Response:
     """The age of the oldest order that 1C has not confirmed is the number to watch."""
     registry = CollectorRegistry()
-    outbox = Gauge("syncd_outbox_messages", "Messages that 1C has not confirmed, by state", ["tenant", "state"], registry=registry)
-    oldest = Gauge("syncd_outbox_oldest_seconds", "Age of the oldest unconfirmed message", ["tenant"], registry=registry)
+    outbox = Gauge(
+        "syncd_outbox_messages", "Messages that 1C has not confirmed, by state", ["tenant", "state"], registry=registry
+    )
+    oldest = Gauge(
+        "syncd_outbox_oldest_seconds", "Age of the oldest unconfirmed message", ["tenant"], registry=registry
+    )
     packages = Gauge("syncd_packages_open", "Packages waiting or being imported", ["tenant"], registry=registry)
     workers = Gauge("syncd_workers_alive", "Workers seen lately", registry=registry)
     with ctx.db.transaction() as conn:

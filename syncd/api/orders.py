@@ -39,7 +39,9 @@ class _Body(BaseModel):
 class Customer(_Body):
     """Who orders. A legal entity or an entrepreneur needs a name and, as a rule, an ИНН."""
 
-    id: Annotated[Text, Field(max_length=80)] | None = Field(None, description="Ид of the counterparty in 1C, where known")
+    id: Annotated[Text, Field(max_length=80)] | None = Field(
+        None, description="Ид of the counterparty in 1C, where known"
+    )
     type: Literal["person", "legal", "entrepreneur"] = "person"
     name: Annotated[Text, Field(min_length=1, max_length=250)]
     full_name: Annotated[Text, Field(max_length=1000)] | None = None
@@ -53,7 +55,9 @@ class Customer(_Body):
 class Line(_Body):
     """One line. ``price`` is that of one unit, VAT as in the price type it was taken from."""
 
-    offer_id: Annotated[Text, Field(min_length=1, max_length=200)] = Field(description="Id of the offer: product or product#characteristic")
+    offer_id: Annotated[Text, Field(min_length=1, max_length=200)] = Field(
+        description="Id of the offer: product or product#characteristic"
+    )
     quantity: Annotated[Money, Field(gt=0)]
     price: Annotated[Money, Field(ge=0)]
     name: Annotated[Text, Field(max_length=1000)] = Field("", description="Taken from the catalogue when empty")
@@ -70,19 +74,20 @@ class OrderBody(_Body):
     customer: Customer
     lines: Annotated[list[Line], Field(min_length=1, max_length=5000)]
     comment: Annotated[Text, Field(max_length=3000)] = ""
-    requisites: dict[Annotated[Text, Field(min_length=1, max_length=250)], Annotated[Text, Field(max_length=1000)]] = Field(
-        default_factory=dict, description="Further values for 1C: requisite name to value"
+    requisites: dict[Annotated[Text, Field(min_length=1, max_length=250)], Annotated[Text, Field(max_length=1000)]] = (
+        Field(default_factory=dict, description="Further values for 1C: requisite name to value")
     )
 
 
 @router.post("", status_code=201, summary="Place an order", response_class=Response)
 def place(
     ctx: Ctx, key: Seller, body: OrderBody,
-    idempotency_key: Annotated[str | None, Header(max_length=255, description="New for every order, the same in a repetition")] = None,
+    idempotency_key: Annotated[str | None, Header(max_length=255, description="New for every order")] = None,
 ) -> Response:  # fmt: skip
     """Accepted in one transaction with its delivery to 1C, whatever state 1C is in.
 
-    A repetition answers the same order with `Idempotency-Replayed: true`. 409 while a twin is in flight, 422 for another body.
+    A repetition answers the same order with `Idempotency-Replayed: true`. 409 while a twin is in flight, 422 for
+    another body.
     """
     if not idempotency_key or not idempotency_key.strip():
         raise RequestError("E301", status=400)
@@ -151,5 +156,7 @@ def _delivery(row: Row | None) -> dict[str, Any] | None:
         return None
     found = dict(row)
     code, params = found.pop("error_code"), found.pop("error_params")
-    found["error"] = {"code": code, "message": CATALOGUE[code].render(params or {}, "en")} if code in CATALOGUE else None
+    found["error"] = (
+        {"code": code, "message": CATALOGUE[code].render(params or {}, "en")} if code in CATALOGUE else None
+    )
     return found

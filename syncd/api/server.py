@@ -59,7 +59,7 @@ async def _run(server: Server, threads: int, stop: threading.Event) -> None:
     while not stop.is_set() and not task.done():
         await asyncio.sleep(0.1)
     if not task.done():
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         done, _ = await asyncio.wait({task}, timeout=_GRACE_SECONDS)
         if not done:
             log.warning("requests were cut off at the stop")

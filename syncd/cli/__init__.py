@@ -1,4 +1,6 @@
-"""The command line: one file per noun. A noun's module is imported when it is asked for, so that ``--help`` stays quick."""
+"""The command line: one file per noun. A noun's module is imported when it is asked for, so that ``--help`` stays
+quick.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,8 @@ class Nouns(click.Group):
 
 @click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="syncd")
-@click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of messages / язык сообщений", expose_value=False,
-              callback=lambda _ctx, _param, value: i18n.use(value) if value else None, is_eager=True)  # fmt: skip
+@click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of messages / язык сообщений",
+              expose_value=False, is_eager=True, callback=lambda _ctx, _param, value: i18n.use(value))  # fmt: skip
 def cli() -> None:
     """syncd stands between a web storefront and 1C / syncd стоит между витриной и 1С."""
 
@@ -63,9 +65,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; an error becomes one clear message and a documented exit code."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
+        status = cli.main(standalone_mode=False)  # click hands back the code of an Exit, and a command's own result
+        sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

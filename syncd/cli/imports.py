@@ -25,7 +25,19 @@ from syncd.sync import imports
 from syncd.sync.context import Context
 from syncd.sync.imports import Result
 
-_FIRST: Final = ("reference", "pricelist", "storage", "unit", "group", "propert", "import", "goods", "offer", "price", "rest")
+_FIRST: Final = (
+    "reference",
+    "pricelist",
+    "storage",
+    "unit",
+    "group",
+    "propert",
+    "import",
+    "goods",
+    "offer",
+    "price",
+    "rest",
+)
 """The order in which 1C itself sends the files of one export."""
 _SHOWN: Final = 5
 _COUNTS: Final = ("read", "created", "updated", "unchanged", "removed", "failed")
@@ -69,7 +81,9 @@ def _entities(result: Result) -> dict[str, dict[str, int]]:
 
 
 def collect(paths: tuple[Path, ...]) -> list[Path]:
-    """The XML files and archives behind the paths, in the order in which 1C sends them. Raises E307 when there is none."""
+    """The XML files and archives behind the paths, in the order in which 1C sends them. Raises E307 when there is
+    none.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -107,7 +121,12 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 def _wait(ctx: Context, tenant: str, package_id: UUID, *, quiet: bool) -> Result:
     """Import it here unless a worker of the daemon was quicker; show how far it is."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=talk, disable=quiet, transient=True) as bar:
         task = bar.add_task(tr("waiting", "в очереди"), total=None)
         while (result := imports.outcome_of(ctx, tenant, package_id)) is None:

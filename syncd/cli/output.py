@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from syncd.cli.codes import REFUSED
+from syncd.errors import Refused
 from syncd.i18n import tr
 
 Format = Literal["table", "json", "jsonl"]
@@ -42,11 +47,14 @@ def output_option(function: Function) -> Function:
 
 
 def dump(value: object) -> str:
-    """One JSON text; times in ISO 8601, numbers of money as texts."""
-    return orjson.dumps(value, default=_plain).decode()
+    """One JSON text; times in ISO 8601 and UTC, numbers of money as texts."""
+    options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(value, default=_plain, option=options).decode()
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
@@ -71,13 +79,61 @@ def _table(rows: list[dict[str, Any]], columns: Sequence[Column], title: str) ->
     for column in columns:
         table.add_column(column.title, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(column.show(row.get(column.name))) for column in columns))
+        table.add_row(*(safe(column.show(row.get(column.name))) for column in columns))
     stdout().print(table)
 
 
 def stdout() -> Console:
     """A console on stdout; wide when nobody looks, so that lines are not broken for a program."""
     return Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+def safe(words: str) -> str:
+    """A text from outside for a terminal: no markup of ours in it, and no control sequences of somebody else's."""
+    return escape(
+        "".join(c if c in "\n\t" or unicodedata.category(c) != "Cc" else "\N{REPLACEMENT CHARACTER}" for c in words)
+    )
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Go on when a person says yes, or said so before. Raises ``Refused`` E412 where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("E412")
+    if not click.confirm(question, err=True):
+        talk.print(tr("Nothing was changed.", "Ничего не изменено."))
+        raise SystemExit(REFUSED)
+
+
+def yes_option(function: Function) -> Function:
+    """``--yes``: do not ask."""
+    return click.option("--yes", is_flag=True, help="Do not ask / не спрашивать")(function)
+
+
+def os_user() -> str:
+    """Who sits at this terminal, for the record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in containers
+        return f"uid {os.getuid()}"
+
+
+def moment(value: object) -> str:
+    """A time in the zone of who looks."""
+    return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else ""
+
+
+def size(value: object) -> str:
+    """Bytes as a person reads them."""
+    if not isinstance(value, int | float):
+        return ""
+    number = float(value)
+    for unit in (tr("B", "Б"), tr("KB", "КБ"), tr("MB", "МБ"), tr("GB", "ГБ")):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if number >= 10 or number == int(number) else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} " + tr("TB", "ТБ")
 
 
 def text(value: object) -> str:

@@ -35,7 +35,9 @@ def stop_event() -> threading.Event:
 
 
 def end_with_parent() -> None:
-    """Stop when the process that started us is gone: it holds the other end of our standard input and writes nothing."""
+    """Stop when the process that started us is gone: it holds the other end of our standard input and writes
+    nothing.
+    """
 
     def wait() -> None:
         sys.stdin.buffer.read()
@@ -130,7 +132,9 @@ def up(port: int | None, port_file: Path | None) -> None:
         with Supervisor(where, host=found.api.host, port=found.api.port if port is None else port) as supervisor:
             if supervisor.wait_until_ready(stop):
                 address = supervisor.address
-                ready = tr(f"syncd answers at {address} (Ctrl-C stops it)", f"syncd отвечает: {address} (Ctrl-C — стоп)")
+                ready = tr(
+                    f"syncd answers at {address} (Ctrl-C stops it)", f"syncd отвечает: {address} (Ctrl-C — стоп)"
+                )
                 click.echo(ready, err=True)
                 if port_file:
                     port_file.write_text(address + "\n")

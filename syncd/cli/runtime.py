@@ -42,7 +42,9 @@ def settings() -> Settings:
 
 @contextmanager
 def servers(found: Settings, *, redis: bool = True) -> Iterator[Servers]:
-    """The servers that are named in the settings; for one that is not, the embedded one, for as long as the block lasts."""
+    """The servers that are named in the settings; for one that is not, the embedded one, for as long as the block
+    lasts.
+    """
     postgres, valkey = found.database_url is None, redis and found.redis_url is None
     if not postgres and not valkey:
         yield Servers(found.database_url or "", found.redis_url, None)

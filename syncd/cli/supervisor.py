@@ -66,7 +66,9 @@ class Supervisor:
         self.stop()
 
     def wait_until_ready(self, stop: threading.Event) -> bool:
-        """Wait until the API takes orders. ``False`` when told to stop. Raises ``ConfigError`` when a role cannot start."""
+        """Wait until the API takes orders. ``False`` when told to stop. Raises ``ConfigError`` when a role cannot
+        start.
+        """
         deadline = time.monotonic() + _READY_SECONDS
         while not stop.is_set():
             for child in self._children.values():

@@ -13,8 +13,8 @@ from syncd.errors import ConfigError
 def order_requisites(own: Mapping[str, Sequence[str]] | None = None) -> Mapping[str, str]:
     """Normalised requisite name to the field it states.
 
-    ``own`` maps a field to the names a configuration uses for it, beside the usual ones. Raises ``ConfigError`` E406 for a field that
-    does not exist, with the nearest that does.
+    ``own`` maps a field to the names a configuration uses for it, beside the usual ones. Raises ``ConfigError`` E406
+    for a field that does not exist, with the nearest that does.
     """
     return _compiled(tuple((field, tuple(names)) for field, names in sorted((own or {}).items())))
 

@@ -1,4 +1,6 @@
-"""Canonical entities: what they are, their keys, their fields. No I/O, and imports nothing of ours but the error tree."""
+"""Canonical entities: what they are, their keys, their fields. No I/O, and imports nothing of ours but the error
+tree.
+"""
 
 from syncd.model.entities import ENTITIES
 from syncd.model.entity import Entity, Field

@@ -1,7 +1,7 @@
 """The canonical entities that come from 1C: what they are, their keys, their fields.
 
-Images, barcodes and units stand inside the product or offer that owns them: 1C sends them only with their owner and always as a
-whole, so rows of their own would add writes and nothing else.
+Images, barcodes and units stand inside the product or offer that owns them: 1C sends them only with their owner and
+always as a whole, so rows of their own would add writes and nothing else.
 """
 
 from __future__ import annotations
@@ -11,44 +11,94 @@ from typing import Final
 from syncd.model.entity import Entity, Field
 
 
-def _id(doc_en: str = "Id of the object in 1C, as 1C writes it", doc_ru: str = "Ид объекта в 1С, как его пишет 1С") -> Field:
+def _id(
+    doc_en: str = "Id of the object in 1C, as 1C writes it", doc_ru: str = "Ид объекта в 1С, как его пишет 1С"
+) -> Field:
     return Field("id", "text", doc_en, doc_ru)
 
 
 NAME = Field("name", "text", "Name", "Наименование")
-VERSION = Field("version", "text", "Row version in 1C (НомерВерсии); equality only", "НомерВерсии; только для сравнения на равенство")
+VERSION = Field(
+    "version",
+    "text",
+    "Row version in 1C (НомерВерсии); equality only",
+    "НомерВерсии; только для сравнения на равенство",
+)
 CATALOGUE_ID = Field("catalogue_id", "text", "Id of the catalogue it came with", "Ид каталога, с которым запись пришла")
 SKU = Field("sku", "text", "Article (Артикул)", "Артикул")
 CODE = Field("code", "text", "Code in 1C (Код)", "Код в 1С")
 BARCODES = Field("barcodes", "list", "Barcodes, texts", "Штрихкоды, строки")
 UNIT = Field(
-    "unit", "map", "Base unit: code, name, full_name, international, packagings [{code, name, ratio}]",
+    "unit",
+    "map",
+    "Base unit: code, name, full_name, international, packagings [{code, name, ratio}]",
     "Базовая единица: code, name, full_name, international, packagings [{code, name, ratio}]",
-)  # fmt: skip
-PROPERTIES = Field("properties", "map", "Property values: property id to a text or a list of texts", "Значения свойств: Ид свойства → строка или список строк")
-REQUISITES = Field("requisites", "map", "Requisites (ЗначенияРеквизитов): name to value", "ЗначенияРеквизитов: имя → значение")
-IMAGES = Field("images", "list", "Images in order, the first is the main one: paths", "Картинки по порядку, первая главная: пути")
+)
+PROPERTIES = Field(
+    "properties",
+    "map",
+    "Property values: property id to a text or a list of texts",
+    "Значения свойств: Ид свойства → строка или список строк",
+)
+REQUISITES = Field(
+    "requisites", "map", "Requisites (ЗначенияРеквизитов): name to value", "ЗначенияРеквизитов: имя → значение"
+)
+IMAGES = Field(
+    "images", "list", "Images in order, the first is the main one: paths", "Картинки по порядку, первая главная: пути"
+)
 
 CATEGORY: Final = Entity(
-    "category", "categories", (_id(),),
-    (NAME, Field("parent_id", "text", "Id of the parent category; empty at the top", "Ид родительской группы; пусто у верхней"),
-     Field("description", "text", "Description", "Описание"), VERSION),
-    "A group of the catalogue (Группа)", "Группа каталога", filters=("parent_id",),
-)  # fmt: skip
+    "category",
+    "categories",
+    (_id(),),
+    (
+        NAME,
+        Field(
+            "parent_id",
+            "text",
+            "Id of the parent category; empty at the top",
+            "Ид родительской группы; пусто у верхней",
+        ),
+        Field("description", "text", "Description", "Описание"),
+        VERSION,
+    ),
+    "A group of the catalogue (Группа)",
+    "Группа каталога",
+    filters=("parent_id",),
+)
 
 PROPERTY: Final = Entity(
-    "property", "properties", (_id(),),
-    (NAME, Field("value_type", "text", "text, number, time, dictionary, boolean or date", "text, number, time, dictionary, boolean или date"),
-     Field("values", "map", "Dictionary: value id to value", "Справочник: Ид значения → значение"),
-     Field("multiple", "boolean", "Several values at once", "Множественное"),
-     Field("of", "list", "What it describes: product, offer, order", "Что описывает: product, offer, order"), VERSION),
-    "A property of products or offers (Свойство)", "Свойство товаров или предложений",
-)  # fmt: skip
+    "property",
+    "properties",
+    (_id(),),
+    (
+        NAME,
+        Field(
+            "value_type",
+            "text",
+            "text, number, time, dictionary, boolean or date",
+            "text, number, time, dictionary, boolean или date",
+        ),
+        Field("values", "map", "Dictionary: value id to value", "Справочник: Ид значения → значение"),
+        Field("multiple", "boolean", "Several values at once", "Множественное"),
+        Field("of", "list", "What it describes: product, offer, order", "Что описывает: product, offer, order"),
+        VERSION,
+    ),
+    "A property of products or offers (Свойство)",
+    "Свойство товаров или предложений",
+)
 
 PRODUCT: Final = Entity(
-    "product", "products", (_id(),),
+    "product",
+    "products",
+    (_id(),),
     (
-        CATALOGUE_ID, NAME, Field("full_name", "text", "Full name", "Полное наименование"), SKU, CODE, BARCODES,
+        CATALOGUE_ID,
+        NAME,
+        Field("full_name", "text", "Full name", "Полное наименование"),
+        SKU,
+        CODE,
+        BARCODES,
         Field("description", "text", "Description, text or HTML", "Описание, текст или HTML"),
         Field("category_ids", "list", "Categories, the first is the main one", "Группы, первая главная"),
         UNIT,
@@ -56,88 +106,206 @@ PRODUCT: Final = Entity(
         Field("manufacturer", "map", "Manufacturer: id, name", "Изготовитель: id, name"),
         Field("country", "text", "Country of origin", "Страна"),
         Field("kind", "text", "Kind of item (ВидНоменклатуры)", "Вид номенклатуры"),
-        Field("type", "text", "Type of item (ТипНоменклатуры): Товар, Услуга, Набор…", "Тип номенклатуры: Товар, Услуга, Набор…"),
-        Field("tax_rate", "decimal", "VAT rate in per cent; null when without VAT", "Ставка НДС в процентах; null, если без НДС"),
+        Field(
+            "type",
+            "text",
+            "Type of item (ТипНоменклатуры): Товар, Услуга, Набор…",
+            "Тип номенклатуры: Товар, Услуга, Набор…",
+        ),
+        Field(
+            "tax_rate",
+            "decimal",
+            "VAT rate in per cent; null when without VAT",
+            "Ставка НДС в процентах; null, если без НДС",
+        ),
         Field("tax_label", "text", "VAT rate as 1C writes it", "Ставка НДС, как пишет 1С"),
         Field("weight", "decimal", "Weight, in 1C's unit (kg as a rule)", "Вес в единицах 1С (обычно кг)"),
-        PROPERTIES, REQUISITES, IMAGES, VERSION,
+        PROPERTIES,
+        REQUISITES,
+        IMAGES,
+        VERSION,
     ),
-    "A product (Товар)", "Товар", filters=("catalogue_id", "sku"),
-)  # fmt: skip
+    "A product (Товар)",
+    "Товар",
+    filters=("catalogue_id", "sku"),
+)
 
 OFFER: Final = Entity(
-    "offer", "offers", (_id("Id: product, or product#characteristic", "Ид: товар или товар#характеристика"),),
+    "offer",
+    "offers",
+    (_id("Id: product, or product#characteristic", "Ид: товар или товар#характеристика"),),
     (
         Field("product_id", "text", "Id of the product", "Ид товара"),
-        Field("variant_id", "text", "Id of the characteristic; empty when the product itself is offered", "Ид характеристики; пусто, если предлагается сам товар"),
-        CATALOGUE_ID, NAME, SKU, CODE, BARCODES, UNIT,
-        Field("characteristics", "list", "Axes of the variant: [{id, name, value}]", "Характеристики: [{id, name, value}]"),
-        PROPERTIES, REQUISITES, IMAGES, VERSION,
+        Field(
+            "variant_id",
+            "text",
+            "Id of the characteristic; empty when the product itself is offered",
+            "Ид характеристики; пусто, если предлагается сам товар",
+        ),
+        CATALOGUE_ID,
+        NAME,
+        SKU,
+        CODE,
+        BARCODES,
+        UNIT,
+        Field(
+            "characteristics", "list", "Axes of the variant: [{id, name, value}]", "Характеристики: [{id, name, value}]"
+        ),
+        PROPERTIES,
+        REQUISITES,
+        IMAGES,
+        VERSION,
     ),
     "What is priced and stocked: a product or one of its characteristics (Предложение)",
-    "То, что имеет цену и остаток: товар или его характеристика (Предложение)", filters=("product_id", "sku"),
-)  # fmt: skip
+    "То, что имеет цену и остаток: товар или его характеристика (Предложение)",
+    filters=("product_id", "sku"),
+)
 
 PRICE_TYPE: Final = Entity(
-    "price_type", "price_types", (_id(),),
-    (NAME, Field("currency", "text", "Currency, ISO 4217 letters where known", "Валюта, буквенный код ISO 4217, если известен"),
-     Field("tax_included", "boolean", "VAT is inside the price", "НДС включён в цену"), VERSION),
-    "A kind of price (ТипЦены)", "Тип цены",
-)  # fmt: skip
+    "price_type",
+    "price_types",
+    (_id(),),
+    (
+        NAME,
+        Field(
+            "currency",
+            "text",
+            "Currency, ISO 4217 letters where known",
+            "Валюта, буквенный код ISO 4217, если известен",
+        ),
+        Field("tax_included", "boolean", "VAT is inside the price", "НДС включён в цену"),
+        VERSION,
+    ),
+    "A kind of price (ТипЦены)",
+    "Тип цены",
+)
 
 PRICE: Final = Entity(
-    "price", "prices",
-    (Field("offer_id", "text", "Id of the offer", "Ид предложения"), Field("price_type_id", "text", "Id of the price type", "Ид типа цены"),
-     Field("currency", "text", "Currency, ISO 4217 letters where known", "Валюта"),
-     Field("min_quantity", "decimal", "From this quantity; 0 for any", "От какого количества; 0 — от любого")),
-    (Field("value", "decimal", "Price of one base unit", "Цена за базовую единицу"),
-     Field("unit", "text", "Unit the price was quoted for in 1C", "Единица, за которую цена назначена в 1С"),
-     Field("ratio", "decimal", "Base units in that unit", "Коэффициент этой единицы к базовой")),
-    "A price of an offer (Цена)", "Цена предложения", scope="offer_id", filters=("offer_id", "price_type_id"),
-)  # fmt: skip
+    "price",
+    "prices",
+    (
+        Field("offer_id", "text", "Id of the offer", "Ид предложения"),
+        Field("price_type_id", "text", "Id of the price type", "Ид типа цены"),
+        Field("currency", "text", "Currency, ISO 4217 letters where known", "Валюта"),
+        Field("min_quantity", "decimal", "From this quantity; 0 for any", "От какого количества; 0 — от любого"),
+    ),
+    (
+        Field("value", "decimal", "Price of one base unit", "Цена за базовую единицу"),
+        Field("unit", "text", "Unit the price was quoted for in 1C", "Единица, за которую цена назначена в 1С"),
+        Field("ratio", "decimal", "Base units in that unit", "Коэффициент этой единицы к базовой"),
+    ),
+    "A price of an offer (Цена)",
+    "Цена предложения",
+    scope="offer_id",
+    filters=("offer_id", "price_type_id"),
+)
 
 WAREHOUSE: Final = Entity(
-    "warehouse", "warehouses", (_id(),),
-    (NAME, Field("address", "text", "Address as one line", "Адрес одной строкой"),
-     Field("contacts", "list", "Contacts: [{type, value}]", "Контакты: [{type, value}]"), VERSION),
-    "A warehouse (Склад)", "Склад",
-)  # fmt: skip
+    "warehouse",
+    "warehouses",
+    (_id(),),
+    (
+        NAME,
+        Field("address", "text", "Address as one line", "Адрес одной строкой"),
+        Field("contacts", "list", "Contacts: [{type, value}]", "Контакты: [{type, value}]"),
+        VERSION,
+    ),
+    "A warehouse (Склад)",
+    "Склад",
+)
 
 STOCK: Final = Entity(
-    "stock", "stocks",
-    (Field("offer_id", "text", "Id of the offer", "Ид предложения"),
-     Field("warehouse_id", "text", "Id of the warehouse; empty for the total of all", "Ид склада; пусто — всего по складам")),
-    (Field("on_hand", "decimal", "Quantity on hand; may be negative or a fraction", "Количество; бывает отрицательным и дробным"),
-     Field("reserved", "decimal", "Reserved quantity", "В резерве"),
-     Field("expected", "decimal", "Expected quantity", "Ожидается"),
-     Field("expected_at", "timestamp", "When it is expected", "Когда ожидается")),
-    "Stock of an offer in a warehouse (Остаток)", "Остаток предложения на складе", scope="offer_id", filters=("offer_id", "warehouse_id"),
-)  # fmt: skip
+    "stock",
+    "stocks",
+    (
+        Field("offer_id", "text", "Id of the offer", "Ид предложения"),
+        Field(
+            "warehouse_id",
+            "text",
+            "Id of the warehouse; empty for the total of all",
+            "Ид склада; пусто — всего по складам",
+        ),
+    ),
+    (
+        Field(
+            "on_hand",
+            "decimal",
+            "Quantity on hand; may be negative or a fraction",
+            "Количество; бывает отрицательным и дробным",
+        ),
+        Field("reserved", "decimal", "Reserved quantity", "В резерве"),
+        Field("expected", "decimal", "Expected quantity", "Ожидается"),
+        Field("expected_at", "timestamp", "When it is expected", "Когда ожидается"),
+    ),
+    "Stock of an offer in a warehouse (Остаток)",
+    "Остаток предложения на складе",
+    scope="offer_id",
+    filters=("offer_id", "warehouse_id"),
+)
 
 UNIT_OF_MEASURE: Final = Entity(
-    "unit", "units", (_id("Id of the unit, trimmed: a code such as 796, as a rule", "Ид единицы без пробелов: обычно код, например 796"),),
-    (CODE, NAME, Field("full_name", "text", "Full name", "Полное наименование"),
-     Field("international", "text", "International abbreviation", "Международное сокращение"), VERSION),
-    "A unit of measure (ЕдиницаИзмерения)", "Единица измерения",
-)  # fmt: skip
+    "unit",
+    "units",
+    (
+        _id(
+            "Id of the unit, trimmed: a code such as 796, as a rule",
+            "Ид единицы без пробелов: обычно код, например 796",
+        ),
+    ),
+    (
+        CODE,
+        NAME,
+        Field("full_name", "text", "Full name", "Полное наименование"),
+        Field("international", "text", "International abbreviation", "Международное сокращение"),
+        VERSION,
+    ),
+    "A unit of measure (ЕдиницаИзмерения)",
+    "Единица измерения",
+)
 
 COUNTERPARTY: Final = Entity(
-    "counterparty", "counterparties", (_id(),),
+    "counterparty",
+    "counterparties",
+    (_id(),),
     (
-        NAME, Field("full_name", "text", "Full name", "Полное наименование"),
-        Field("official_name", "text", "Official name; only legal entities have one", "Официальное наименование; есть только у юрлиц"),
+        NAME,
+        Field("full_name", "text", "Full name", "Полное наименование"),
+        Field(
+            "official_name",
+            "text",
+            "Official name; only legal entities have one",
+            "Официальное наименование; есть только у юрлиц",
+        ),
         Field("legal_kind", "text", "legal, entrepreneur or person", "legal, entrepreneur или person"),
-        Field("inn", "text", "Taxpayer number (ИНН)", "ИНН"), Field("kpp", "text", "КПП", "КПП"), Field("okpo", "text", "ОКПО", "ОКПО"),
+        Field("inn", "text", "Taxpayer number (ИНН)", "ИНН"),
+        Field("kpp", "text", "КПП", "КПП"),
+        Field("okpo", "text", "ОКПО", "ОКПО"),
         Field("role", "text", "Role in the document", "Роль"),
         Field("addresses", "list", "Addresses: [{type, text, parts}]", "Адреса: [{type, text, parts}]"),
         Field("contacts", "list", "Contacts: [{type, value}]", "Контакты: [{type, value}]"),
-        Field("bank_accounts", "list", "Bank accounts: [{number, bic, bank}]", "Расчётные счета: [{number, bic, bank}]"), VERSION,
+        Field(
+            "bank_accounts", "list", "Bank accounts: [{number, bic, bank}]", "Расчётные счета: [{number, bic, bank}]"
+        ),
+        VERSION,
     ),
-    "A legal entity or a person we trade with (Контрагент)", "Контрагент", filters=("inn",),
-)  # fmt: skip
+    "A legal entity or a person we trade with (Контрагент)",
+    "Контрагент",
+    filters=("inn",),
+)
 
 ENTITIES: Final[dict[str, Entity]] = {
     entity.name: entity
-    for entity in (CATEGORY, PROPERTY, UNIT_OF_MEASURE, PRICE_TYPE, WAREHOUSE, PRODUCT, OFFER, PRICE, STOCK, COUNTERPARTY)
+    for entity in (
+        CATEGORY,
+        PROPERTY,
+        UNIT_OF_MEASURE,
+        PRICE_TYPE,
+        WAREHOUSE,
+        PRODUCT,
+        OFFER,
+        PRICE,
+        STOCK,
+        COUNTERPARTY,
+    )
 }
 """All of them by name, in the order in which they are merged."""

@@ -26,8 +26,9 @@ class Field:
 class Entity:
     """A kind of canonical record.
 
-    ``key`` names the fields that identify a record within a tenant. ``scope`` names the key field under which records come as a whole
-    set: all prices of one offer, say, so that a price absent from the new set is gone. ``filters`` names fields by which the API lists.
+    ``key`` names the fields that identify a record within a tenant. ``scope`` names the key field under which records
+    come as a whole set: all prices of one offer, say, so that a price absent from the new set is gone. ``filters``
+    names fields by which the API lists.
     """
 
     name: str

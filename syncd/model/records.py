@@ -1,4 +1,6 @@
-"""What a reader of any protocol hands over: records of canonical entities, and remarks about the document they came from."""
+"""What a reader of any protocol hands over: records of canonical entities, and remarks about the document they came
+from.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,11 @@ from syncd.errors import DataError
 class Record:
     """One record of an entity, as stated by the source.
 
-    ``key`` holds the key values in the order of ``Entity.key`` (texts; a decimal key as ``Decimal``). ``fields`` holds only what the source
-    stated: a field that is absent keeps its stored value, one that is ``None`` too; an empty text clears. Inside a ``map`` the value ``None``
-    clears that one key. ``extra`` is what we have no field for, as it came. A ``stub`` only says that the
-    object exists (a price names its offer): it never changes a stored record. ``line`` is the source line, 0 when unknown.
+    ``key`` holds the key values in the order of ``Entity.key`` (texts; a decimal key as ``Decimal``). ``fields``
+    holds only what the source stated: a field that is absent keeps its stored value, one that is ``None`` too; an
+    empty text clears. Inside a ``map`` the value ``None`` clears that one key. ``extra`` is what we have no field
+    for, as it came. A ``stub`` only says that the object exists (a price names its offer): it never changes a stored
+    record. ``line`` is the source line, 0 when unknown.
     """
 
     entity: str
@@ -31,7 +34,9 @@ class Record:
 
 @dataclass(slots=True)
 class WholeSet:
-    """All records of ``entity`` under the scope ``of`` (an offer's prices) have been stated: what was stored beside them is gone."""
+    """All records of ``entity`` under the scope ``of`` (an offer's prices) have been stated: what was stored beside
+    them is gone.
+    """
 
     entity: str
     of: str
@@ -49,7 +54,9 @@ class CatalogueHead:
 
 @dataclass(slots=True)
 class BadRecord:
-    """One record that cannot be used. ``entity`` and ``key`` as far as they could be read; ``path`` leads to the offending element."""
+    """One record that cannot be used. ``entity`` and ``key`` as far as they could be read; ``path`` leads to the
+    offending element.
+    """
 
     entity: str
     key: str
@@ -60,7 +67,8 @@ class BadRecord:
 
 @dataclass(slots=True)
 class OrderLine:
-    """A line of an order document. ``product_id`` is 1C's, the characteristic after ``#``; money in the order's currency.
+    """A line of an order document. ``product_id`` is 1C's, the characteristic after ``#``; money in the order's
+    currency.
 
     ``tax_rate`` is VAT in per cent, ``None`` where the document states no number.
     """
@@ -82,8 +90,9 @@ class OrderDocument:
     """An order as it stands in a document of the exchange, in either direction.
 
     ``None`` means that the document does not say (only changed requisites come: an absent Отменен is not "false").
-    ``number`` is the storefront's number in the exchange, ``number_1c`` 1C's own. ``lines`` is ``None`` where the document has no
-    ``Товары`` at all. ``date`` and ``date_1c`` are naive: 1C's local time. ``tax_included`` tells whether the prices hold the VAT.
+    ``number`` is the storefront's number in the exchange, ``number_1c`` 1C's own. ``lines`` is ``None`` where the
+    document has no ``Товары`` at all. ``date`` and ``date_1c`` are naive: 1C's local time. ``tax_included`` tells
+    whether the prices hold the VAT.
     """
 
     id: str

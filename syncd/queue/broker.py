@@ -1,4 +1,6 @@
-"""The doorbell: dramatiq on Redis. A ring says "look into Postgres"; it carries no work, so a lost ring costs time and nothing else."""
+"""The doorbell: dramatiq on Redis. A ring says "look into Postgres"; it carries no work, so a lost ring costs time
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def make_broker(redis_url: str, *, namespace: str = "syncd") -> RedisBroker:
     client = redis.Redis.from_url(
         redis_url, socket_connect_timeout=0.5, socket_timeout=5.0, retry_on_timeout=False, health_check_interval=15
     )
-    broker = RedisBroker(
+    broker = RedisBroker(  # type: ignore[no-untyped-call]
         client=client,
         namespace=namespace,
         middleware=[AgeLimit(max_age=60_000), TimeLimit(), ShutdownNotifications(), Callbacks()],

@@ -5,8 +5,8 @@
        └─waiting─┘        └→ unconfirmed
     rejected   held   cancelled   superseded
 
-Where 1C fetches orders itself (``sale/query``), an offered message is ``sent``; ``sale/success`` of a session that was offered it makes
-it ``acknowledged``; without it the next session is offered it again.
+Where 1C fetches orders itself (``sale/query``), an offered message is ``sent``; ``sale/success`` of a session that
+was offered it makes it ``acknowledged``; without it the next session is offered it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from syncd.store.db import Conn, Row, every, execute, one
 from syncd.store.ids import new_id
 
 OPEN_STATES: Final = ("pending", "sending", "sent", "waiting", "unconfirmed", "rejected", "held")
-RETRYABLE: Final = ("waiting", "unconfirmed", "rejected", "held", "sent", "acknowledged", "cancelled")
+RETRYABLE: Final = ("waiting", "unconfirmed", "rejected", "held", "sent", "cancelled")
+"""What a person may send again without more ado; ``acknowledged`` only by force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ class Message:
 def enqueue(
     conn: Conn, tenant: str, *, kind: str, key: str, revision_no: int = 1, infobase_id: UUID | None = None
 ) -> UUID:
-    """Put a message into the outbox within the transaction that made its cause. No infobase means the first that asks."""
+    """Put a message into the outbox within the transaction that made its cause. No infobase means the first that
+    asks.
+    """
     made = new_id()
     execute(
         conn,
@@ -53,8 +56,8 @@ def enqueue(
 def offer(conn: Conn, tenant: str, *, infobase_id: UUID, session_id: UUID, kind: str, limit: int) -> list[Message]:
     """Take what this session has not been offered yet, oldest first, and mark it ``sent``.
 
-    Messages that other sessions were offered and never confirmed are offered again. ``SKIP LOCKED`` keeps two sessions that ask at
-    the same moment from waiting for each other.
+    Messages that other sessions were offered and never confirmed are offered again. ``SKIP LOCKED`` keeps two
+    sessions that ask at the same moment from waiting for each other.
     """
     rows = every(
         conn,
@@ -149,12 +152,18 @@ def hold_back(conn: Conn, tenant: str, message: Message, error: SyncdError) -> N
         INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason)
         SELECT %(t)s, id, 'rejected', attempt, 'syncd', %(code)s FROM held
         """,
-        t=tenant, id=message.id, attempt=message.attempt, code=error.code, params=Jsonb({k: str(v) for k, v in error.params.items()}),
+        t=tenant, id=message.id, attempt=message.attempt, code=error.code,
+        params=Jsonb({name: str(value) for name, value in error.params.items()}),
     )  # fmt: skip
 
 
-def retry(conn: Conn, tenant: str, outbox_id: UUID, *, by: str, reason: str) -> bool:
-    """A person starts a new series of attempts. ``False`` when the message is not in a state to be retried."""
+def retry(conn: Conn, tenant: str, outbox_id: UUID, *, by: str, reason: str, force: bool = False) -> bool:
+    """A person starts a new series of attempts. ``False`` when the message is not in a state to be retried.
+
+    ``force`` allows it for what 1C has confirmed too: 1C is given the order again and finds its own document by the
+    number.
+    """
+    states = [*RETRYABLE, "acknowledged"] if force else list(RETRYABLE)
     row = one(
         conn,
         """
@@ -169,9 +178,40 @@ def retry(conn: Conn, tenant: str, outbox_id: UUID, *, by: str, reason: str) -> 
         INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason)
         SELECT %(t)s, id, 'pending', 0, %(by)s, %(reason)s FROM again RETURNING 1 AS x
         """,
-        t=tenant, id=outbox_id, states=list(RETRYABLE), by=by, reason=reason,
+        t=tenant, id=outbox_id, states=states, by=by, reason=reason,
     )  # fmt: skip
     return row is not None
+
+
+def bound(conn: Conn, tenant: str, infobase_id: UUID) -> int:
+    """How many open messages belong to one infobase: no other will be offered them."""
+    row = one(
+        conn,
+        """SELECT count(*) AS n FROM outbox WHERE tenant = %(t)s AND infobase_id = %(i)s
+             AND state NOT IN ('acknowledged', 'cancelled', 'superseded')""",
+        t=tenant, i=infobase_id,
+    )  # fmt: skip
+    return int(row["n"]) if row else 0
+
+
+def unbind(conn: Conn, tenant: str, infobase_id: UUID, *, by: str, reason: str) -> int:
+    """Give the open messages of an infobase to whichever asks next. Returns how many there were."""
+    return len(
+        every(
+            conn,
+            """
+            WITH freed AS (
+                UPDATE outbox SET infobase_id = NULL, updated_at = now()
+                WHERE tenant = %(t)s AND infobase_id = %(i)s
+                  AND state NOT IN ('acknowledged', 'cancelled', 'superseded')
+                RETURNING id, state, attempt
+            )
+            INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason)
+            SELECT %(t)s, id, state, attempt, %(by)s, %(reason)s FROM freed RETURNING 1 AS x
+            """,
+            t=tenant, i=infobase_id, by=by, reason=reason,
+        )
+    )  # fmt: skip
 
 
 _COLUMNS: Final = """
@@ -186,8 +226,8 @@ _FROM: Final = """
 """
 
 
-def listing(conn: Conn, tenant: str, *, states: tuple[str, ...] | None, limit: int) -> list[Row]:
-    """Messages in these states (all without), newest first."""
+def listing(conn: Conn, tenant: str, *, states: tuple[str, ...] | None, limit: int | None) -> list[Row]:
+    """Messages in these states (all without), newest first; all of them without a limit."""
     return every(
         conn,
         f"""SELECT {_COLUMNS} FROM {_FROM}
@@ -198,14 +238,21 @@ def listing(conn: Conn, tenant: str, *, states: tuple[str, ...] | None, limit: i
 
 
 def find(conn: Conn, tenant: str, word: str) -> list[Row]:
-    """Messages whose id begins or ends with the word, or that carry this order number."""
-    return every(
+    """Messages that carry this order number or id, newest first; else those whose id begins or ends with the word."""
+    exact = every(
         conn,
         f"""SELECT {_COLUMNS} FROM {_FROM}
-            WHERE o.tenant = %(t)s AND (o.id::text LIKE %(w)s || '%%' OR o.id::text LIKE '%%' || %(w)s OR o.key = %(w)s
-                  OR s.number = %(raw)s OR s.exchange_number = %(raw)s)
-            ORDER BY o.seq DESC LIMIT 3""",  # noqa: S608 - constants only
+            WHERE o.tenant = %(t)s AND (o.id::text = %(w)s OR o.key = %(w)s OR s.number = %(raw)s
+                  OR s.exchange_number = %(raw)s OR s.number_1c = %(raw)s)
+            ORDER BY o.seq DESC LIMIT 10""",  # noqa: S608 - constants only
         t=tenant, w=word.lower(), raw=word,
+    )  # fmt: skip
+    return exact or every(
+        conn,
+        f"""SELECT {_COLUMNS} FROM {_FROM}
+            WHERE o.tenant = %(t)s AND (starts_with(o.id::text, %(w)s) OR right(o.id::text, length(%(w)s)) = %(w)s)
+            ORDER BY o.seq DESC LIMIT 10""",  # noqa: S608 - constants only
+        t=tenant, w=word.lower(),
     )  # fmt: skip
 
 
@@ -215,7 +262,8 @@ def history(conn: Conn, tenant: str, outbox_id: UUID) -> list[Row]:
         conn,
         """SELECT at, state, attempt, by, reason FROM outbox_change
            WHERE tenant = %(t)s AND outbox_id = %(id)s ORDER BY seq""",
-        t=tenant, id=outbox_id,
+        t=tenant,
+        id=outbox_id,
     )
 
 
@@ -246,4 +294,3 @@ def delivery_of(conn: Conn, tenant: str, kind: str, key: str) -> Row | None:
            FROM outbox WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(key)s ORDER BY revision_no DESC LIMIT 1""",
         t=tenant, kind=kind, key=key,
     )  # fmt: skip
-

@@ -176,7 +176,7 @@ def latest_session(conn: Conn, infobase: Infobase, type_: str) -> Session | None
             t=infobase.tenant,
             i=infobase.id,
             type=type_,
-        )  # fmt: skip
+        )
     )
 
 

@@ -1,4 +1,6 @@
-"""The way to Postgres: one pool per process, plain psycopg connections with dict rows, one transaction per ``with`` block."""
+"""The way to Postgres: one pool per process, plain psycopg connections with dict rows, one transaction per ``with``
+block.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from sqlalchemy.sql.elements import ClauseElement
 Conn: TypeAlias = psycopg.Connection[DictRow]
 Row: TypeAlias = DictRow
 
-_DIALECT: Final = PGDialect_psycopg()
+_DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class Database:
@@ -48,7 +50,9 @@ class Database:
 
     @contextmanager
     def dedicated(self) -> Iterator[Conn]:
-        """A connection of its own in autocommit, outside the pool: for work whose temporary tables outlive a transaction."""
+        """A connection of its own in autocommit, outside the pool: for work whose temporary tables outlive a
+        transaction.
+        """
         connection = psycopg.Connection[DictRow].connect(
             self.url, autocommit=True, row_factory=dict_row, connect_timeout=5, application_name="syncd import"
         )
@@ -60,7 +64,9 @@ class Database:
             connection.close()
 
     def cancel(self) -> None:
-        """Interrupt what the dedicated connections run: the process is stopping and a long merge must not hold it up."""
+        """Interrupt what the dedicated connections run: the process is stopping and a long merge must not hold it
+        up.
+        """
         for connection in list(self._lent):
             connection.cancel_safe(timeout=1.0)
 

@@ -1,4 +1,6 @@
-"""Our own ids: UUIDv7, which sort by the time they were made; an order's is UUIDv5, which a repeated request makes again."""
+"""Our own ids: UUIDv7, which sort by the time they were made; an order's is UUIDv5, which a repeated request makes
+again.
+"""
 
 from __future__ import annotations
 
@@ -18,4 +20,4 @@ def new_id() -> UUID:
 
 def order_id(tenant: str, storefront: str, number: str) -> UUID:
     """The id of an order: the same for the same tenant, storefront and the storefront's number."""
-    return uuid5(_ORDERS, "\x1f".join((tenant, storefront, number)))
+    return uuid5(_ORDERS, f"{tenant}\x1f{storefront}\x1f{number}")

@@ -112,13 +112,9 @@ def _encode(entity: Entity, row: Row) -> str:
 def _decode(entity: Entity, cursor: str) -> list[Any]:
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(values, list) or len(values) != len(entity.key):
-            raise ValueError(cursor)
         decoded = [Decimal(v) if f.kind == "decimal" else str(v) for v, f in zip(values, entity.key, strict=True)]
     except (ValueError, TypeError, binascii.Error, InvalidOperation) as error:
         raise RequestError("E308") from error
     if any("\x00" in value for value in decoded if isinstance(value, str)):
         raise RequestError("E308")
     return decoded
-
-

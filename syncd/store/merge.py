@@ -2,7 +2,8 @@
 
 Rules, the same for every protocol:
 
-- a field that the source did not state keeps its value; a ``map`` merges key by key; the other kinds are replaced whole;
+- a field that the source did not state keeps its value; a ``map`` merges key by key; the other kinds are replaced
+  whole;
 - a record whose content does not differ is not written, so its revision stays;
 - a row written by a newer package is left alone;
 - a stub only says that an object exists and never changes a stored row;
@@ -39,13 +40,14 @@ class Counters:
 def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_sets: bool) -> Counters:
     """Merge what is staged for one entity, within the caller's transaction.
 
-    ``source_seq`` is the package's place in the order of arrival. ``whole_sets`` tells that a table of scopes was staged too.
+    ``source_seq`` is the package's place in the order of arrival. ``whole_sets`` tells that a table of scopes was
+    staged too.
     """
     entity = ENTITIES[name]
     parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
     if one(conn, _sql(name).duplicates):
         execute(conn, _sql(name).fold)
-    counters = Counters(read=_count(conn, f'SELECT count(*) AS n FROM "{stage_name(name)}"', {}))
+    counters = Counters(read=_count(conn, _sql(name).count))
     changed = one(conn, _sql(name).update, **parameters) or {}
     counters.updated, counters.removed = changed["updated"], changed["removed"]
     absent = execute(conn, _sql(name).absent, **parameters) if whole_sets and entity.scope else 0
@@ -56,13 +58,14 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
     return counters
 
 
-def _count(conn: Conn, query: str, parameters: dict[str, Any]) -> int:
-    row = one(conn, query, **parameters)
+def _count(conn: Conn, query: str) -> int:
+    row = one(conn, query)
     return int(row["n"]) if row else 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Statements:
+    count: str
     duplicates: str
     fold: str
     update: str
@@ -74,6 +77,7 @@ class _Statements:
 def _sql(name: str) -> _Statements:
     entity = ENTITIES[name]
     return _Statements(
+        count=f'SELECT count(*) AS n FROM "{stage_name(name)}"',  # noqa: S608 - names come from the model
         duplicates=_duplicates_sql(entity),
         fold=_fold_sql(entity),
         update=_update_sql(entity),
@@ -106,9 +110,6 @@ def _merged(field: Field) -> str:
     return f'coalesce({_stated(field)}, t."{name}")'
 
 
-
-
-
 def _duplicates_sql(entity: Entity) -> str:
     return f"""
         SELECT 1 FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)} HAVING count(*) > 1 LIMIT 1
@@ -119,7 +120,8 @@ def _fold_sql(entity: Entity) -> str:
     """Several statements about one key become one: for each field the last that states it; a stub adds nothing."""
     columns = [*(field.name for field in entity.fields), "extra"]
     newest = ", ".join(
-        f'(array_agg(s."{c}" ORDER BY s.stub, s.n DESC) FILTER (WHERE s."{c}" IS NOT NULL))[1] AS "{c}"' for c in columns
+        f'(array_agg(s."{c}" ORDER BY s.stub, s.n DESC) FILTER (WHERE s."{c}" IS NOT NULL))[1] AS "{c}"'
+        for c in columns
     )
     names = ", ".join(f'"{c}"' for c in columns)
     return f"""

@@ -46,7 +46,9 @@ def current(connection: Connection) -> str:
 
 
 def upgrade(database_url: str) -> tuple[str, str]:
-    """Migrate to ``head``. Returns the revisions before and after. Raises ``ConfigError`` E403 when Postgres is not there."""
+    """Migrate to ``head``. Returns the revisions before and after. Raises ``ConfigError`` E403 when Postgres is not
+    there.
+    """
     engine = create_engine(sqlalchemy_url(database_url), poolclass=pool.NullPool)
     try:
         with engine.begin() as connection:

@@ -100,8 +100,8 @@ def get(conn: Conn, tenant: str, package_id: UUID) -> Row | None:
 def claim(conn: Conn, lease_seconds: float) -> Claim | None:
     """Take the next package that may run: one at a time per tenant and lane, in order of arrival.
 
-    An import that a dead worker began is taken over when its lease has run out. The row lock that a running merge holds keeps
-    others away even then, and ``SKIP LOCKED`` walks past it.
+    An import that a dead worker began is taken over when its lease has run out. The row lock that a running merge
+    holds keeps others away even then, and ``SKIP LOCKED`` walks past it.
     """
     lease = new_id()
     row = one(
@@ -193,7 +193,8 @@ def opened(conn: Conn, tenant: str, *, limit: int = 20) -> list[Row]:
     """Packages that wait or are being imported, in their order, with their files' names."""
     return every(
         conn,
-        """SELECT p.id, p.state, p.lane, p.source, p.attempt, p.progress, p.created_at, p.started_at, i.name AS infobase,
+        """SELECT p.id, p.state, p.lane, p.source, p.attempt, p.progress, p.created_at, p.started_at,
+                  i.name AS infobase,
                   (SELECT array_agg(f.name ORDER BY f.n) FROM package_file f
                    WHERE f.tenant = p.tenant AND f.package_id = p.id) AS files
            FROM package p LEFT JOIN infobase i ON i.tenant = p.tenant AND i.id = p.infobase_id

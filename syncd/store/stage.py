@@ -1,7 +1,8 @@
 """Staging: records of one package go by COPY into temporary tables, from where ``syncd.store.merge`` takes them.
 
-Rows are rendered in Postgres' text format with control characters as delimiter and NULL mark, so that nothing but backslash and line
-ends needs escaping; readers have removed control characters from the data, and a record that holds one all the same is refused.
+Rows are rendered in Postgres' text format with control characters as delimiter and NULL mark, so that nothing but
+backslash and line ends needs escaping; readers have removed control characters from the data, and a record that holds
+one all the same is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _moment(value: datetime) -> str:
     return value.isoformat()
 
 
-def _boolean(value: bool) -> str:  # noqa: FBT001 - a renderer takes its value by position
+def _boolean(value: bool) -> str:
     return "t" if value else "f"
 
 
@@ -45,7 +46,8 @@ def _json(value: object) -> str:
 
 
 _RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
-    "text": None, "decimal": str, "integer": str, "boolean": _boolean, "timestamp": _moment, "list": _json, "map": _json,
+    "text": None, "decimal": str, "integer": str, "boolean": _boolean, "timestamp": _moment,
+    "list": _json, "map": _json,
 }  # fmt: skip
 
 
@@ -162,7 +164,7 @@ class Stage:
 
     def _create(self, entity: Entity) -> None:
         self.entities.add(entity.name)
-        columns = [sql.SQL("n bigint")]
+        columns: list[sql.Composable] = [sql.SQL("n bigint")]
         for field in entity.all_fields:
             collation = ' COLLATE "C"' if field in entity.key and field.kind == "text" else ""
             columns.append(

@@ -1,8 +1,10 @@
-"""Every table, described with SQLAlchemy Core. The tables of entities follow from their declarations in ``syncd.model``."""
+"""Every table, described with SQLAlchemy Core. The tables of entities follow from their declarations in
+``syncd.model``.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -53,8 +55,10 @@ metadata: Final = MetaData(
 )
 revisions: Final = Sequence("revision_seq", metadata=metadata)
 
-KEY_TEXT: Final = Text(collation="C")  # ids compare by bytes: cheaper than by a language's rules, and the same on every host
-_TYPES: Final[dict[Kind, TypeEngine[object]]] = {
+KEY_TEXT: Final = Text(
+    collation="C"
+)  # ids compare by bytes: cheaper than by a language's rules, and the same on every host
+_TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
     "text": Text(),
     "decimal": Numeric(),
     "integer": BigInteger(),
@@ -104,177 +108,344 @@ Index(
 )
 
 infobase: Final = Table(
-    "infobase", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("name", Text, nullable=False),
-    Column("login", Text, nullable=False), Column("password_hash", Text, nullable=False),
-    Column("dialect", Text, nullable=False, server_default="auto"), Column("zone", Text, nullable=False, server_default="Europe/Moscow"),
-    _moment("created_at", required=True), _moment("seen_at"),
-    PrimaryKeyConstraint("tenant", "id"), UniqueConstraint("tenant", "name"), UniqueConstraint("tenant", "login"),
+    "infobase",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("dialect", Text, nullable=False, server_default="auto"),
+    Column("zone", Text, nullable=False, server_default="Europe/Moscow"),
+    _moment("created_at", required=True),
+    _moment("seen_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "name"),
+    UniqueConstraint("tenant", "login"),
     CheckConstraint("dialect IN ('auto', 'standard', 'bitrix')", name="dialect"),
-)  # fmt: skip
+)
 
 api_key: Final = Table(
-    "api_key", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("name", Text, nullable=False),
-    Column("storefront", Text, nullable=False), Column("prefix", Text, nullable=False), Column("key_hash", LargeBinary, nullable=False),
-    Column("scopes", JSONB, nullable=False), _moment("created_at", required=True), _moment("revoked_at"),
-    PrimaryKeyConstraint("tenant", "id"), UniqueConstraint("key_hash"), UniqueConstraint("tenant", "name"),
-)  # fmt: skip
+    "api_key",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("storefront", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("scopes", JSONB, nullable=False),
+    _moment("created_at", required=True),
+    _moment("revoked_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("key_hash"),
+    UniqueConstraint("tenant", "name"),
+)
 
 exchange_session: Final = Table(
-    "exchange_session", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("infobase_id", Uuid(), nullable=False),
-    Column("token_hash", LargeBinary, nullable=False), Column("type", Text, nullable=False),
-    Column("generation", Integer, nullable=False, server_default="0"), Column("version", Text), Column("address", Text),
-    _moment("created_at", required=True), _moment("seen_at", required=True), _moment("expires_at", required=True),
-    PrimaryKeyConstraint("tenant", "id"), UniqueConstraint("token_hash"),
-    Index(None, "tenant", "infobase_id", "type", "seen_at"), Index(None, "expires_at"),
-)  # fmt: skip
+    "exchange_session",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("infobase_id", Uuid(), nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("version", Text),
+    Column("address", Text),
+    _moment("created_at", required=True),
+    _moment("seen_at", required=True),
+    _moment("expires_at", required=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("token_hash"),
+    Index(None, "tenant", "infobase_id", "type", "seen_at"),
+    Index(None, "expires_at"),
+)
 
 upload: Final = Table(
-    "upload", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("seq", BigInteger, Identity(), nullable=False),
-    Column("session_id", Uuid()), Column("infobase_id", Uuid()), Column("type", Text, nullable=False),
-    Column("generation", Integer, nullable=False, server_default="0"), Column("name", Text, nullable=False),
-    Column("format", Text, nullable=False, server_default="other"), Column("size", BigInteger, nullable=False, server_default="0"),
-    Column("parts", Integer, nullable=False, server_default="0"), Column("state", Text, nullable=False, server_default="open"),
-    _moment("created_at", required=True), _moment("updated_at", required=True),
+    "upload",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("seq", BigInteger, Identity(), nullable=False),
+    Column("session_id", Uuid()),
+    Column("infobase_id", Uuid()),
+    Column("type", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("name", Text, nullable=False),
+    Column("format", Text, nullable=False, server_default="other"),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("parts", Integer, nullable=False, server_default="0"),
+    Column("state", Text, nullable=False, server_default="open"),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
     PrimaryKeyConstraint("tenant", "id"),
-    CheckConstraint("state IN ('open', 'taken', 'replaced')", name="state"), CheckConstraint("format IN ('xml', 'zip', 'other')", name="format"),
+    CheckConstraint("state IN ('open', 'taken', 'replaced')", name="state"),
+    CheckConstraint("format IN ('xml', 'zip', 'other')", name="format"),
     Index(None, "tenant", "session_id", "type", "name"),
     Index("upload_open_idx", "updated_at", postgresql_where=text("state = 'open'")),
-)  # fmt: skip
+)
 
 upload_chunk: Final = Table(
-    "upload_chunk", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("upload_id", Uuid(), nullable=False), Column("n", Integer, nullable=False),
+    "upload_chunk",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("upload_id", Uuid(), nullable=False),
+    Column("n", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("tenant", "upload_id", "n"),
     ForeignKeyConstraint(["tenant", "upload_id"], ["upload.tenant", "upload.id"], ondelete="CASCADE"),
-)  # fmt: skip
+)
 
 package: Final = Table(
-    "package", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("seq", BigInteger, Identity(), nullable=False),
-    Column("infobase_id", Uuid()), Column("session_id", Uuid()), Column("source", Text, nullable=False), Column("lane", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default="queued"), Column("outcome", Text), Column("counters", JSONB),
-    Column("error_code", Text), Column("error_params", JSONB), Column("progress", JSONB),
-    Column("attempt", Integer, nullable=False, server_default="0"), Column("lease_id", Uuid()), _moment("lease_until"),
-    _moment("created_at", required=True), _moment("started_at"), _moment("finished_at"),
+    "package",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("seq", BigInteger, Identity(), nullable=False),
+    Column("infobase_id", Uuid()),
+    Column("session_id", Uuid()),
+    Column("source", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("outcome", Text),
+    Column("counters", JSONB),
+    Column("error_code", Text),
+    Column("error_params", JSONB),
+    Column("progress", JSONB),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("lease_id", Uuid()),
+    _moment("lease_until"),
+    _moment("created_at", required=True),
+    _moment("started_at"),
+    _moment("finished_at"),
     PrimaryKeyConstraint("tenant", "id"),
     CheckConstraint("state IN ('queued', 'importing', 'done', 'failed')", name="state"),
     CheckConstraint("outcome IN ('ok', 'partial', 'failed')", name="outcome"),
     Index("package_open_idx", "tenant", "lane", "seq", postgresql_where=text("state IN ('queued', 'importing')")),
     Index(None, "tenant", "seq"),
-)  # fmt: skip
+)
 
 package_file: Final = Table(
-    "package_file", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("package_id", Uuid(), nullable=False), Column("n", Integer, nullable=False),
-    Column("name", Text, nullable=False), Column("upload_id", Uuid(), nullable=False), Column("member", Text),
+    "package_file",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("package_id", Uuid(), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("upload_id", Uuid(), nullable=False),
+    Column("member", Text),
     PrimaryKeyConstraint("tenant", "package_id", "n"),
     ForeignKeyConstraint(["tenant", "package_id"], ["package.tenant", "package.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["tenant", "upload_id"], ["upload.tenant", "upload.id"]),
     Index(None, "tenant", "upload_id"),
-)  # fmt: skip
+)
 
 sales_order: Final = Table(
-    "sales_order", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False),
-    Column("storefront", Text, nullable=False), Column("number", Text, nullable=False), Column("exchange_number", KEY_TEXT, nullable=False),
-    Column("origin", Text, nullable=False, server_default="storefront"), Column("revision_no", Integer, nullable=False, server_default="1"),
-    Column("status", Text, nullable=False), Column("currency", Text, nullable=False), Column("amount", Numeric, nullable=False),
-    Column("customer", JSONB, nullable=False), Column("lines", JSONB, nullable=False), Column("comment", Text),
-    Column("requisites", JSONB, nullable=False, server_default=text("'{}'")), Column("body_hash", LargeBinary),
-    Column("id_1c", Text), Column("number_1c", Text), Column("date_1c", DateTime(timezone=True)), Column("status_1c", Text),
-    Column("posted", Boolean), Column("paid", Boolean), Column("shipped", Boolean), Column("cancelled", Boolean),
-    Column("extra", JSONB), Column("content_hash", Uuid()), Column("source_seq", BigInteger),
+    "sales_order",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("storefront", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("exchange_number", KEY_TEXT, nullable=False),
+    Column("origin", Text, nullable=False, server_default="storefront"),
+    Column("revision_no", Integer, nullable=False, server_default="1"),
+    Column("status", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("customer", JSONB, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("comment", Text),
+    Column("requisites", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("body_hash", LargeBinary),
+    Column("id_1c", Text),
+    Column("number_1c", Text),
+    Column("date_1c", DateTime(timezone=True)),
+    Column("status_1c", Text),
+    Column("posted", Boolean),
+    Column("paid", Boolean),
+    Column("shipped", Boolean),
+    Column("cancelled", Boolean),
+    Column("extra", JSONB),
+    Column("content_hash", Uuid()),
+    Column("source_seq", BigInteger),
     Column("revision", BigInteger, nullable=False, server_default=text("nextval('revision_seq')")),
     Column("xid", Xid8(), nullable=False, server_default=text("pg_current_xact_id()")),
-    _moment("created_at", required=True), _moment("updated_at", required=True), _moment("known_at"),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    _moment("known_at"),
     PrimaryKeyConstraint("tenant", "id"),
-    UniqueConstraint("tenant", "exchange_number"), UniqueConstraint("tenant", "storefront", "number"),
+    UniqueConstraint("tenant", "exchange_number"),
+    UniqueConstraint("tenant", "storefront", "number"),
     CheckConstraint("origin IN ('storefront', '1c')", name="origin"),
-    Index(None, "tenant", "updated_at"), Index("sales_order_id_1c_idx", "tenant", "id_1c", postgresql_where=text("id_1c IS NOT NULL")),
-)  # fmt: skip
+    Index(None, "tenant", "updated_at"),
+    Index("sales_order_id_1c_idx", "tenant", "id_1c", postgresql_where=text("id_1c IS NOT NULL")),
+)
 order_numbers: Final = Sequence("order_number_seq", metadata=metadata)
 
 order_status: Final = Table(
-    "order_status", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("order_id", Uuid(), nullable=False), Column("seq", BigInteger, Identity(), nullable=False),
-    _moment("at", required=True), Column("status", Text, nullable=False), Column("source", Text, nullable=False), Column("detail", JSONB),
+    "order_status",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("order_id", Uuid(), nullable=False),
+    Column("seq", BigInteger, Identity(), nullable=False),
+    _moment("at", required=True),
+    Column("status", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("detail", JSONB),
     PrimaryKeyConstraint("tenant", "order_id", "seq"),
-)  # fmt: skip
+)
 
 idempotency: Final = Table(
-    "idempotency", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("route", KEY_TEXT, nullable=False), Column("key", KEY_TEXT, nullable=False),
-    Column("body", JSONB, nullable=False), Column("status", Integer, nullable=False), Column("answer_id", Text, nullable=False),
+    "idempotency",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("route", KEY_TEXT, nullable=False),
+    Column("key", KEY_TEXT, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("answer_id", Text, nullable=False),
     _moment("created_at", required=True),
     PrimaryKeyConstraint("tenant", "route", "key"),
     Index(None, "created_at", postgresql_using="brin"),
-)  # fmt: skip
+)
 
-OUTBOX_STATES: Final = ("pending", "sending", "sent", "waiting", "unconfirmed", "acknowledged", "rejected", "held", "cancelled", "superseded")
+OUTBOX_STATES: Final = (
+    "pending",
+    "sending",
+    "sent",
+    "waiting",
+    "unconfirmed",
+    "acknowledged",
+    "rejected",
+    "held",
+    "cancelled",
+    "superseded",
+)
 
 outbox: Final = Table(
-    "outbox", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("seq", BigInteger, Identity(), nullable=False),
-    Column("infobase_id", Uuid()), Column("kind", Text, nullable=False), Column("key", Text, nullable=False), Column("revision_no", Integer, nullable=False),
-    Column("state", Text, nullable=False, server_default="pending"), Column("attempt", Integer, nullable=False, server_default="0"),
-    Column("next_attempt_at", DateTime(timezone=True)), Column("session_id", Uuid()),
-    Column("lease_id", Uuid()), _moment("lease_until"), Column("error_code", Text), Column("error_params", JSONB),
-    _moment("created_at", required=True), _moment("updated_at", required=True), _moment("sent_at"), _moment("acknowledged_at"),
-    PrimaryKeyConstraint("tenant", "id"), UniqueConstraint("tenant", "kind", "key", "revision_no"),
+    "outbox",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("seq", BigInteger, Identity(), nullable=False),
+    Column("infobase_id", Uuid()),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("revision_no", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", DateTime(timezone=True)),
+    Column("session_id", Uuid()),
+    Column("lease_id", Uuid()),
+    _moment("lease_until"),
+    Column("error_code", Text),
+    Column("error_params", JSONB),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    _moment("sent_at"),
+    _moment("acknowledged_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "kind", "key", "revision_no"),
     CheckConstraint("state IN ({})".format(", ".join(f"'{s}'" for s in OUTBOX_STATES)), name="state"),
-    Index("outbox_open_idx", "tenant", "seq", postgresql_where=text("state NOT IN ('acknowledged', 'cancelled', 'superseded')")),
-)  # fmt: skip
+    Index(
+        "outbox_open_idx",
+        "tenant",
+        "seq",
+        postgresql_where=text("state NOT IN ('acknowledged', 'cancelled', 'superseded')"),
+    ),
+)
 
 outbox_change: Final = Table(
-    "outbox_change", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("outbox_id", Uuid(), nullable=False), Column("seq", BigInteger, Identity(), nullable=False),
-    _moment("at", required=True), Column("state", Text, nullable=False), Column("attempt", Integer, nullable=False), Column("by", Text, nullable=False), Column("reason", Text),
+    "outbox_change",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("outbox_id", Uuid(), nullable=False),
+    Column("seq", BigInteger, Identity(), nullable=False),
+    _moment("at", required=True),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text),
     PrimaryKeyConstraint("tenant", "outbox_id", "seq"),
-)  # fmt: skip
+)
 
 offering: Final = Table(
-    "offering", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("session_id", Uuid(), nullable=False), Column("outbox_id", Uuid(), nullable=False),
-    Column("attempt", Integer, nullable=False), _moment("at", required=True),
+    "offering",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("session_id", Uuid(), nullable=False),
+    Column("outbox_id", Uuid(), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    _moment("at", required=True),
     PrimaryKeyConstraint("tenant", "session_id", "outbox_id"),
-)  # fmt: skip
+)
 
 journal: Final = Table(
-    "journal", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("id", Uuid(), nullable=False), Column("parent_id", Uuid()),
-    _moment("at", required=True), _moment("last_at", required=True), Column("repeats", Integer, nullable=False, server_default="1"),
-    Column("kind", Text, nullable=False), Column("direction", Text, nullable=False), Column("outcome", Text, nullable=False),
-    Column("infobase_id", Uuid()), Column("session_id", Uuid()), Column("package_id", Uuid()),
-    Column("subject", Text), Column("code", Text), Column("params", JSONB), Column("owner", Text),
-    Column("entity", Text), Column("key", Text), Column("path", Text), Column("file", Text), Column("line", Integer),
-    Column("counters", JSONB), Column("detail", Text), Column("fingerprint", Text),
+    "journal",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("id", Uuid(), nullable=False),
+    Column("parent_id", Uuid()),
+    _moment("at", required=True),
+    _moment("last_at", required=True),
+    Column("repeats", Integer, nullable=False, server_default="1"),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("infobase_id", Uuid()),
+    Column("session_id", Uuid()),
+    Column("package_id", Uuid()),
+    Column("subject", Text),
+    Column("code", Text),
+    Column("params", JSONB),
+    Column("owner", Text),
+    Column("entity", Text),
+    Column("key", Text),
+    Column("path", Text),
+    Column("file", Text),
+    Column("line", Integer),
+    Column("counters", JSONB),
+    Column("detail", Text),
+    Column("fingerprint", Text),
     PrimaryKeyConstraint("tenant", "id"),
     CheckConstraint("outcome IN ('ok', 'partial', 'failed')", name="outcome"),
-    Index(None, "tenant", "at"), Index("journal_parent_idx", "tenant", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+    Index(None, "tenant", "at"),
+    Index("journal_parent_idx", "tenant", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     Index("journal_repeat_idx", "tenant", "fingerprint", "last_at", postgresql_where=text("fingerprint IS NOT NULL")),
-)  # fmt: skip
+)
 
 freshness: Final = Table(
-    "freshness", metadata,
-    Column("tenant", KEY_TEXT, nullable=False), Column("entity", Text, nullable=False), _moment("as_of", required=True), Column("package_id", Uuid()),
+    "freshness",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("entity", Text, nullable=False),
+    _moment("as_of", required=True),
+    Column("package_id", Uuid()),
     PrimaryKeyConstraint("tenant", "entity"),
-)  # fmt: skip
+)
 
 worker: Final = Table(
-    "worker", metadata,
-    Column("id", Uuid(), nullable=False), Column("role", Text, nullable=False), Column("host", Text, nullable=False), Column("pid", Integer, nullable=False),
-    _moment("started_at", required=True), _moment("seen_at", required=True),
+    "worker",
+    metadata,
+    Column("id", Uuid(), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    _moment("started_at", required=True),
+    _moment("seen_at", required=True),
     PrimaryKeyConstraint("id"),
-)  # fmt: skip
+)
 
 schedule_run: Final = Table(
-    "schedule_run", metadata,
-    Column("schedule", Text, nullable=False), Column("fire_at", DateTime(timezone=True), nullable=False),
-    _moment("started_at", required=True), _moment("finished_at"), Column("outcome", Text), Column("reason", Text),
+    "schedule_run",
+    metadata,
+    Column("schedule", Text, nullable=False),
+    Column("fire_at", DateTime(timezone=True), nullable=False),
+    _moment("started_at", required=True),
+    _moment("finished_at"),
+    Column("outcome", Text),
+    Column("reason", Text),
     PrimaryKeyConstraint("schedule", "fire_at"),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""What came in, byte for byte: uploads and their parts, in Postgres so that no host and no process is needed to keep them."""
+"""What came in, byte for byte: uploads and their parts, in Postgres so that no host and no process is needed to keep
+them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class Upload:
 
 def detect(head: bytes) -> str:
     """Tell the format by the first bytes, not by the name."""
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"<", b"\xff\xfe<\x00", b"\xfe\xff\x00<")):
@@ -153,7 +155,8 @@ class UploadFile(io.RawIOBase):
         total = 0
         for row in every(
             conn,
-            "SELECT octet_length(data) AS bytes FROM upload_chunk WHERE tenant = %(t)s AND upload_id = %(id)s ORDER BY n",
+            """SELECT octet_length(data) AS bytes FROM upload_chunk
+               WHERE tenant = %(t)s AND upload_id = %(id)s ORDER BY n""",
             t=tenant, id=upload_id,
         ):  # fmt: skip
             self._starts.append(total)

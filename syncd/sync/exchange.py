@@ -25,7 +25,8 @@ _WRONG_WINDOW: Final = 60.0
 
 
 class Passwords:
-    """Checks passwords, remembers the right ones for a while (clients send Basic with every request and the hash is slow on
+    """Checks passwords, remembers the right ones for a while (clients send Basic with every request and the hash is
+    slow on
     purpose), and turns away an address that keeps guessing. In memory: losing it costs a slower answer."""
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
-"""Importing a package: read its documents, stage, merge what changed, journal with counters. All or nothing per package.
+"""Importing a package: read its documents, stage, merge what changed, journal with counters. All or nothing per
+package.
 
-A worker that dies leaves nothing half done: staging lives in temporary tables, and the merge, the journal and the package's end are one
-transaction, guarded by the lease.
+A worker that dies leaves nothing half done: staging lives in temporary tables, and the merge, the journal and the
+package's end are one transaction, guarded by the lease.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ class _Run:
 def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: False) -> Result | None:
     """Import a claimed package. ``None`` when the lease was lost or the worker is stopping.
 
-    What is wrong with the documents ends in the journal. Raises only when Postgres went away: the lease then runs out and the package
-    is taken up again.
+    What is wrong with the documents ends in the journal. Raises only when Postgres went away: the lease then runs out
+    and the package is taken up again.
     """
     if claim.attempt > ctx.settings.imports.attempts:
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))

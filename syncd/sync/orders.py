@@ -26,7 +26,9 @@ CENT: Final = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A line a storefront ordered. ``offer_id`` is 1C's id of the offer; money in the order's currency, VAT as in the price."""
+    """A line a storefront ordered. ``offer_id`` is 1C's id of the offer; money in the order's currency, VAT as in the
+    price.
+    """
 
     offer_id: str
     quantity: Decimal
@@ -80,8 +82,8 @@ class Accepted:
 def accept(ctx: Context, key: ApiKey, idempotency_key: str, order: NewOrder) -> Accepted:
     """Accept an order: the order, its outbox row and the idempotency record in one transaction.
 
-    The state of 1C plays no part. Raises ``RequestError`` E302 (422) for another body under the same key, E303 (409) while a twin
-    is in flight, E304 (409) when the number is taken by another order of the storefront.
+    The state of 1C plays no part. Raises ``RequestError`` E302 (422) for another body under the same key, E303 (409)
+    while a twin is in flight, E304 (409) when the number is taken by another order of the storefront.
     """
     for number_taken in (False, True):
         try:
@@ -181,15 +183,18 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
             for inner in differences(old.get(name), new.get(name), f"{path}.{name}" if path else name)
         ]
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        found = [inner for i, (a, b) in enumerate(zip(old, new, strict=True)) for inner in differences(a, b, f"{path}[{i}]")]
+        found = [
+            inner for i, (a, b) in enumerate(zip(old, new, strict=True)) for inner in differences(a, b, f"{path}[{i}]")
+        ]
     else:
         found = [] if old == new else [path or "body"]
     return found[:10]
 
 
 _ORDER: Final = """
-    SELECT id, storefront, number, exchange_number, origin, status, currency, amount, customer, lines, comment, requisites,
-           id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, created_at, updated_at, known_at, revision_no
+    SELECT id, storefront, number, exchange_number, origin, status, currency, amount, customer, lines, comment,
+           requisites, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, created_at, updated_at,
+           known_at, revision_no
     FROM sales_order WHERE tenant = %(t)s
 """
 

@@ -35,8 +35,8 @@ def key_of(document: OrderDocument) -> str:
 def apply(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int) -> Effect:
     """Bring one order up to what 1C says. An older package never undoes a newer one.
 
-    An order is found by its number in the exchange, then by our id, then by 1C's; never is one created that only looks new:
-    a document without a number of ours is an order born in 1C. The change is not offered back to 1C.
+    An order is found by its number in the exchange, then by our id, then by 1C's; never is one created that only
+    looks new: a document without a number of ours is an order born in 1C. The change is not offered back to 1C.
     """
     row = _find(conn, tenant, document)
     digest = content_hash(document)
@@ -54,8 +54,8 @@ def apply(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, s
 
 
 def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
-    query = """SELECT id, origin, status, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, lines, amount,
-                      id_1c, content_hash, source_seq
+    query = """SELECT id, origin, status, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, lines,
+                      amount, id_1c, content_hash, source_seq
                FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
     if document.number:
         row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
@@ -129,7 +129,7 @@ def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest
             WHERE tenant = %(t)s AND id = %(id)s""",  # noqa: S608 - column names are ours
         t=tenant, id=row["id"], h=digest, seq=source_seq, **values,
     )  # fmt: skip
-    _note(conn, tenant, row["id"], stored.get("status", row["status"]), sorted(stored.keys() - {"status"}))
+    _note(conn, tenant, row["id"], str(stored.get("status", row["status"])), sorted(stored.keys() - {"status"}))
 
 
 def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -> None:
@@ -141,9 +141,7 @@ def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -
     )  # fmt: skip
 
 
-def _insert(
-    conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int, digest: UUID
-) -> None:
+def _insert(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int, digest: UUID) -> None:
     number = document.number or document.number_1c or document.id
     made = order_id(tenant, BORN_IN_1C, document.id or number)
     customer = document.counterparties[0].fields if document.counterparties else {}
@@ -154,12 +152,12 @@ def _insert(
     }  # fmt: skip
     execute(
         conn,
-        """INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, origin, status, currency, amount, customer,
-                                    lines, comment, requisites, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped,
-                                    cancelled, content_hash, source_seq, known_at)
+        """INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, origin, status, currency, amount,
+                                    customer, lines, comment, requisites, id_1c, number_1c, date_1c, status_1c, posted,
+                                    paid, shipped, cancelled, content_hash, source_seq, known_at)
            VALUES (%(t)s, %(id)s, %(storefront)s, %(number)s, %(exchange)s, '1c', %(status)s, %(currency)s, %(amount)s,
-                   %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(id_1c)s, %(number_1c)s, %(date_1c)s, %(status_1c)s,
-                   %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(hash)s, %(seq)s, now())""",
+                   %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(id_1c)s, %(number_1c)s, %(date_1c)s,
+                   %(status_1c)s, %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(hash)s, %(seq)s, now())""",
         t=tenant, id=made, storefront=BORN_IN_1C, number=document.id or number,
         exchange=document.number.strip().upper() if document.number else f"1C/{made.hex}",
         status=status_of(state), currency=document.currency,
@@ -193,8 +191,9 @@ def apply_subordinate(conn: Conn, tenant: str, document: OrderDocument, *, sourc
     status = status_of({**row, **stated})
     execute(
         conn,
-        """UPDATE sales_order SET paid = coalesce(%(paid)s, paid), shipped = coalesce(%(shipped)s, shipped), status = %(status)s,
-                  updated_at = now(), known_at = now(), revision = nextval('revision_seq'), xid = pg_current_xact_id()
+        """UPDATE sales_order SET paid = coalesce(%(paid)s, paid), shipped = coalesce(%(shipped)s, shipped),
+                  status = %(status)s, updated_at = now(), known_at = now(), revision = nextval('revision_seq'),
+                  xid = pg_current_xact_id()
            WHERE tenant = %(t)s AND id = %(id)s""",
         t=tenant, id=row["id"], paid=stated.get("paid"), shipped=stated.get("shipped"), status=status,
     )  # fmt: skip

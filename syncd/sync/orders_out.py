@@ -92,7 +92,9 @@ def _line(line: dict[str, Any], known: Row | None) -> OrderLine:
 
 
 def _goods(conn: Conn, tenant: str, rows: list[Row]) -> dict[str, Row]:
-    """Name, article, unit and VAT rate of the offers in these orders, by offer id; the product's where the offer has none."""
+    """Name, article, unit and VAT rate of the offers in these orders, by offer id; the product's where the offer has
+    none.
+    """
     wanted = list({line["offer_id"] for row in rows for line in row["lines"]})
     if not wanted:
         return {}
@@ -109,7 +111,9 @@ def _goods(conn: Conn, tenant: str, rows: list[Row]) -> dict[str, Row]:
 
 
 def customer_record(customer: dict[str, Any], storefront: str) -> Record:
-    """The customer of an order as a counterparty. Only a legal entity has an official name: its mere presence makes one."""
+    """The customer of an order as a counterparty. Only a legal entity has an official name: its mere presence makes
+    one.
+    """
     contacts = [
         {"type": type_, "value": customer[name]}
         for name, type_ in (("phone", "Телефон рабочий"), ("email", "Почта"))

@@ -64,7 +64,8 @@ def is_whole(conn: Conn, tenant: str, upload: Upload) -> bool:
 
 
 def start_import(conn: Conn, session: Session, type_: str, name: str) -> tuple[ImportState, bool]:
-    """Queue the import of a file of the session, unless it is queued. Returns how far it is, and whether it was queued now.
+    """Queue the import of a file of the session, unless it is queued. Returns how far it is, and whether it was
+    queued now.
 
     The file may be an upload, or a member of an uploaded archive. Raises ``RequestError`` E107 when it is neither.
     """
@@ -77,7 +78,13 @@ def start_import(conn: Conn, session: Session, type_: str, name: str) -> tuple[I
     if row is not None:
         return state_of(row), False
     packages.create(
-        conn, tenant, [file], source="exchange", lane=LANES[type_], infobase_id=session.infobase.id, session_id=session.id
+        conn,
+        tenant,
+        [file],
+        source="exchange",
+        lane=LANES[type_],
+        infobase_id=session.infobase.id,
+        session_id=session.id,
     )
     return ImportState("running", "queued"), True
 
@@ -102,7 +109,9 @@ def _locate(conn: Conn, session: Session, type_: str, name: str) -> PackageFile 
 
 
 def _of_other_sessions(conn: Conn, session: Session, type_: str) -> list[Upload]:
-    """Uploads of the infobase's other sessions that wait for an import: a client may log in between ``file`` and ``import``."""
+    """Uploads of the infobase's other sessions that wait for an import: a client may log in between ``file`` and
+    ``import``.
+    """
     rows = every(
         conn,
         """SELECT id, name, format, size, state, generation, session_id FROM upload
@@ -117,7 +126,9 @@ def _of_other_sessions(conn: Conn, session: Session, type_: str) -> list[Upload]
 def state_of(row: Row) -> ImportState:
     """A package's state as 1C is told."""
     if row["state"] == "done":
-        return ImportState("done", "Import finished" + (" with errors, see the journal" if row["outcome"] == "partial" else ""))
+        return ImportState(
+            "done", "Import finished" + (" with errors, see the journal" if row["outcome"] == "partial" else "")
+        )
     if row["state"] == "failed":
         return ImportState("failed", _error_line(row["error_code"], row["error_params"]))
     progress: dict[str, Any] = row["progress"] or {}
@@ -139,8 +150,8 @@ def sweep(
 ) -> int:  # fmt: skip
     """Queue uploads that were never followed by ``import``. Returns how many.
 
-    With ``idle_seconds`` everything that has been still for so long is taken, whole or not (what is broken is journalled by its import);
-    without, only whole documents of one infobase: another session may still be sending.
+    With ``idle_seconds`` everything that has been still for so long is taken, whole or not (what is broken is
+    journalled by its import); without, only whole documents of one infobase: another session may still be sending.
     """
     rows = every(
         conn,

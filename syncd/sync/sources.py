@@ -43,9 +43,7 @@ def sources(conn: Conn, claim: Claim) -> Sources:
 
 
 def _of_file(conn: Conn, tenant: str, file: PackageFile) -> list[Source]:
-    row = one(
-        conn, "SELECT format, size FROM upload WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=file.upload_id
-    )
+    row = one(conn, "SELECT format, size FROM upload WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=file.upload_id)
     if row is None or row["format"] == "other":
         raise DataError("E207", name=file.name)
     if row["format"] == "xml":

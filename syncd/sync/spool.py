@@ -1,4 +1,6 @@
-"""Order documents of one package wait here for the merge, on disk: a package may hold more of them than memory should."""
+"""Order documents of one package wait here for the merge, on disk: a package may hold more of them than memory
+should.
+"""
 
 from __future__ import annotations
 

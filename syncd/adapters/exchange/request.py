@@ -47,8 +47,8 @@ class ExchangeRequest:
 def parse_query(raw: bytes) -> dict[str, str]:
     """Parameters of a raw query string; the first of a name wins, as it is 1C's own when an address carries others.
 
-    Tolerates what clients send: a second ``?`` (the address had one already and 1C glues its own on), ``&&``, a trailing ``&``, values
-    that are not percent-encoded, UTF-8 or windows-1251.
+    Tolerates what clients send: a second ``?`` (the address had one already and 1C glues its own on), ``&&``, a
+    trailing ``&``, values that are not percent-encoded, UTF-8 or windows-1251.
     """
     parameters: dict[str, str] = {}
     for token in re.split(rb"[?&]", raw):
@@ -68,7 +68,7 @@ def decode(data: bytes) -> str:
 
 def parse_basic(header: str | None) -> tuple[str, str] | None:
     """Login and password of a ``Basic`` header; ``None`` when there is none or it is broken."""
-    if not header or not header[:6].lower() == "basic ":
+    if not header or header[:6].lower() != "basic ":
         return None
     try:
         text = decode(base64.b64decode(header[6:].strip(), validate=False))
@@ -94,8 +94,9 @@ def parse_token(header: str | None) -> str | None:
 def clean_name(raw: str) -> str:
     """The file's path inside the exchange folder, with forward slashes.
 
-    Clients send Windows paths, absolute temporary paths and blanks; XML and archives are known by their base name, pictures by the
-    folders beneath ``import_files``. Raises ``RequestError`` E105 for a name that points outside or is no name.
+    Clients send Windows paths, absolute temporary paths and blanks; XML and archives are known by their base name,
+    pictures by the folders beneath ``import_files``. Raises ``RequestError`` E105 for a name that points outside or
+    is no name.
     """
     name = raw.strip().replace("\\", "/")
     if _CONTROL.search(name) or "�" in name:

@@ -1,8 +1,10 @@
-"""The site's side of the exchange: 1C calls us. What each mode answers, for the standard client and for the Bitrix module.
+"""The site's side of the exchange: 1C calls us. What each mode answers, for the standard client and for the Bitrix
+module.
 
-Rules (the exchange protocol as its real clients read it): the first line is ``success``, ``progress`` or ``failure`` and nothing else;
-lines end in LF, the last one in nothing; ``init`` has exactly two lines for the standard client; ``charset`` stands last in
-Content-Type; no answer is empty; texts are ASCII, as old clients read them in the system's code page.
+Rules (the exchange protocol as its real clients read it): the first line is ``success``, ``progress`` or ``failure``
+and nothing else; lines end in LF, the last one in nothing; ``init`` has exactly two lines for the standard client;
+``charset`` stands last in Content-Type; no answer is empty; texts are ASCII, as old clients read them in the system's
+code page.
 """
 
 from __future__ import annotations
