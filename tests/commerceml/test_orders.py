@@ -28,9 +28,16 @@ def party(**fields: Any) -> Record:
 def an_order(**changes: Any) -> OrderDocument:
     line = OrderLine("guid#variant", "Кеды", Decimal(2), Decimal("500.25"), Decimal("1000.5"), sku="K-1", unit="шт")
     base = OrderDocument(
-        id="11111111-1111-1111-1111-111111111111", number="S-1001", operation="Заказ товара",
-        date=datetime(2026, 2, 3, 4, 5, 6), currency="RUB", amount=Decimal("1000.5"), comment="после шести", lines=[line], counterparties=[party()],
-    )  # fmt: skip
+        id="11111111-1111-1111-1111-111111111111",
+        number="S-1001",
+        operation="Заказ товара",
+        date=datetime(2026, 2, 3, 4, 5, 6),
+        currency="RUB",
+        amount=Decimal("1000.5"),
+        comment="после шести",
+        lines=[line],
+        counterparties=[party()],
+    )
     return replace(base, **changes)
 
 
@@ -58,7 +65,7 @@ def test_the_document_begins_with_its_declaration_and_has_no_namespace(dialect: 
     root = etree.fromstring(data)
     assert root.tag == "КоммерческаяИнформация"
     assert b"xmlns" not in data
-    assert dict(root.attrib) == {"ВерсияСхемы": dialect.schema_version, "ДатаФормирования": "2026-03-01T07:08:09"}
+    assert dict(root.items()) == {"ВерсияСхемы": dialect.schema_version, "ДатаФормирования": "2026-03-01T07:08:09"}
 
 
 @both
