@@ -142,20 +142,49 @@ class Settings(BaseSettings):
 
 def load(path: Path | None = None) -> Settings:
     """Read the settings. Raises ConfigError: E401 unknown key, E402 not a readable YAML file, E406 wrong value."""
-    _check_environment()
+    for problem in _unknown_variables():
+        raise problem
     found = path or _chosen_file()
     document = _Document.read(found) if found else _Document()
+    for problem in document.problems:
+        raise problem
+    settings = _validated(document)
+    settings._lines.update(document.lines)
+    return settings
+
+
+def problems(path: Path | None = None) -> list[ConfigError]:
+    """Everything that is wrong with the settings, where ``load`` stops at the first; none when it succeeds."""
+    found = path or _chosen_file()
+    wrong = list(_unknown_variables())
     try:
-        settings = Settings.model_validate(document.values)
+        document = _Document.read(found) if found else _Document()
+    except ConfigError as error:
+        return [*wrong, error]
+    wrong += document.problems
+    try:
+        _validated(document)
+    except ConfigError as error:
+        wrong += getattr(error.__cause__, "exceptions", None) or [error]
+    return wrong
+
+
+def chosen_file() -> Path | None:
+    """The file the settings come from; ``None`` when there is none."""
+    return _chosen_file()
+
+
+def _validated(document: _Document) -> Settings:
+    try:
+        return Settings.model_validate(document.values)
     except ValidationError as error:
-        raise _wrong_value(error.errors()[0], document) from None
+        wrong = [_wrong_value(found, document) for found in error.errors()]
+        raise wrong[0] from ExceptionGroup("settings", wrong)
     except SettingsError as error:  # a section given as text that is not JSON
         name = re.search(r'field "(\w+)"', str(error))
         key = f"{PREFIX}{name[1].upper()}" if name else PREFIX
         en, ru = "is a section: set its keys one by one", "это раздел: задавайте его ключи по одному"
         raise ConfigError("E406", key=key, detail=tr(f"{en}, {key}__…", f"{ru}, {key}__…")) from None
-    settings._lines.update(document.lines)
-    return settings
 
 
 def explain(settings: Settings) -> list[tuple[str, str, str]]:
@@ -189,6 +218,7 @@ class _Document:
 
     values: dict[str, object] = field(default_factory=dict)
     lines: dict[str, str] = field(default_factory=dict)
+    problems: list[ConfigError] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> _Document:
@@ -218,16 +248,19 @@ class _Document:
                 f"line {line}: keys with values are expected here",
                 f"строка {line}: здесь нужны ключи со значениями",
             )
-            raise ConfigError("E402", file=path, detail=tr(en, ru))
+            self.problems.append(ConfigError("E402", file=path, detail=tr(en, ru)))
+            return {}
         values: dict[str, object] = {}
         for key_node, value_node in node.value:
             key, mark = str(key_node.value), key_node.start_mark
             if key not in model.model_fields:
                 place = {"file": path, "line": mark.line + 1, "column": mark.column + 1}
-                raise ConfigError("E401", key=prefix + key, hint=_hint(prefix + key), **place)
+                self.problems.append(ConfigError("E401", key=prefix + key, hint=_hint(prefix + key), **place))
+                continue
             if key in values:
                 en, ru = f"line {mark.line + 1}: {key} is given twice", f"строка {mark.line + 1}: {key} задан дважды"
-                raise ConfigError("E402", file=path, detail=tr(en, ru))
+                self.problems.append(ConfigError("E402", file=path, detail=tr(en, ru)))
+                continue
             self.lines[prefix + key] = f"{path}:{mark.line + 1}"
             annotation = model.model_fields[key].annotation
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -292,13 +325,13 @@ def _hint(key: str) -> str:
     return tr(f" Did you mean {near[0]}?", f" Возможно, {near[0]}?") if near else ""
 
 
-def _check_environment() -> None:
+def _unknown_variables() -> Iterator[ConfigError]:
     known = {_variable(key): key for key in _keys()} | {_variable(name): name for name in Settings.model_fields}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known and name not in ELSEWHERE:
             near = difflib.get_close_matches(name, known, 1)
             hint = tr(f"; did you mean {near[0]}?", f"; возможно, {near[0]}?") if near else ""
-            raise ConfigError("E406", key=name, detail=tr("there is no such setting", "такой настройки нет") + hint)
+            yield ConfigError("E406", key=name, detail=tr("there is no such setting", "такой настройки нет") + hint)
 
 
 _TEXTS = {

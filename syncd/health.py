@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from syncd import journal
+from syncd.queue import outbox
+from syncd.store import access, packages
 from syncd.store.db import Conn, every, one
 
 ALIVE_SECONDS: Final = 15
 """A worker that was not seen for so long counts as gone."""
+FAILURE_HOURS: Final = 24
+"""How far back the overview looks for failures."""
 
 
 def workers(conn: Conn) -> int:
@@ -42,3 +47,30 @@ def snapshot(conn: Conn) -> dict[str, Any]:
 
 def _tenant(tenants: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
     return tenants.setdefault(name, {"outbox": {}, "oldest_seconds": 0.0, "packages": 0})
+
+
+def overview(conn: Conn, tenant: str) -> dict[str, Any]:
+    """What one screen says of a company: who lives, what is on its way and imported, how old data is, what fails."""
+    return {
+        "workers": every(
+            conn,
+            """SELECT id, role, host, pid, started_at, seen_at FROM worker
+               WHERE seen_at > now() - make_interval(secs => %(s)s) ORDER BY started_at""",
+            s=ALIVE_SECONDS,
+        ),
+        "infobases": [
+            {"name": row["name"], "dialect": row["dialect"], "seen_at": row["seen_at"]}
+            for row in access.infobases(conn, tenant)
+        ],
+        "outbox": outbox.summary(conn, tenant),
+        "packages": packages.opened(conn, tenant),
+        "packages_open": packages.count_opened(conn, tenant),
+        "freshness": packages.freshness(conn, tenant),
+        "failures": [
+            {
+                "code": row["code"], "message": journal.error_text(row), "owner": row["owner"], "count": row["count"],
+                "last_at": row["last_at"], "id": row["id"],
+            }
+            for row in journal.failures(conn, tenant, hours=FAILURE_HOURS)
+        ],
+    }  # fmt: skip
