@@ -61,6 +61,7 @@ def make_app(ctx: Context) -> FastAPI:
         docs_url="/docs",
         redoc_url="/redoc",
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # no client of the exchange follows a redirect
     )
     app.state.ctx = ctx
     app.state.exchange = ExchangeService(ctx)
@@ -85,6 +86,8 @@ async def _correlate(request: Request, call_next: Callable[[Request], Awaitable[
     with structlog.contextvars.bound_contextvars(correlation=request.state.correlation):
         response = await call_next(request)
     response.headers["X-Request-Id"] = request.state.correlation
+    if response.headers.get("content-type") == "application/json":  # what the framework renders itself
+        response.headers["content-type"] += "; charset=utf-8"
     return response
 
 
