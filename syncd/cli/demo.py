@@ -350,7 +350,7 @@ def _summary(console: Console, steps: list[Step]) -> None:
     for n, step in enumerate(steps, 1):
         count = spaced(step.count) if step.ok else ""
         seconds = f"{step.seconds:.1f}" if step.ok is not None else ""
-        table.add_row(f"{n}. {escape(step.title)}", escape(step.happened), count, seconds, words[step.ok])
+        table.add_row(f"{n}. {escape(_sentence(step.title))}", escape(step.happened), count, seconds, words[step.ok])
     console.print()
     console.print(table, soft_wrap=False)
 

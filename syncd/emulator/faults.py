@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import ssl
@@ -9,10 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from threading import Lock
+from typing import Final
 
 import httpx
 
 from syncd.emulator.dice import Dice
+from syncd.i18n import tr
 
 
 class Fault(Enum):
@@ -42,6 +45,28 @@ class Rule:
     at: int = 1
     times: int = 1
     type: str = ""
+
+
+_RULE: Final = re.compile(r"(?:(\w+)/)?(\w+):([a-z]+(?:[- ][a-z]+)*?)(?:@(\d+))?(?:x(\d+))?")
+
+
+def parse_rule(text: str) -> Rule:
+    """A rule from ``[type/]mode:fault[@at][xtimes]``, such as ``sale/query:lost-answer@2x3``.
+
+    Raises ``ValueError`` with a sentence for a person.
+    """
+    found = _RULE.fullmatch(text)
+    names = {fault.value.replace(" ", "-"): fault for fault in Fault}
+    if not found or found[3].replace(" ", "-") not in names:
+        known = ", ".join(names)
+        raise ValueError(
+            tr(
+                f"{text!r} is no rule; write [type/]mode:fault[@n][xtimes] with a fault of: {known}",
+                f"{text!r} — не правило; запишите [тип/]режим:сбой[@n][xраз], сбой из списка: {known}",
+            )
+        )
+    type_, mode, fault, at, times = found.groups()
+    return Rule(mode, names[fault.replace(" ", "-")], int(at or 1), int(times or 1), type_ or "")
 
 
 @dataclass(slots=True)

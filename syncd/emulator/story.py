@@ -324,8 +324,9 @@ def spaced(number: int) -> str:
 
 
 def money(amount: Decimal) -> str:
-    """An amount with two digits, no-break spaces between thousands."""
-    return f"{amount:,.2f}".replace(",", "\u00a0")
+    """An amount with two digits, as the language in force writes it."""
+    text = f"{amount:,.2f}".replace(",", "\u00a0")
+    return tr(text, text.replace(".", ","))
 
 
 def _check(right: bool, otherwise: str) -> None:
