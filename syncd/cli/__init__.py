@@ -4,6 +4,7 @@ quick.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -57,9 +58,16 @@ class Nouns(click.Group):
 @click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="syncd")
 @click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of messages / язык сообщений",
-              expose_value=False, is_eager=True, callback=lambda _ctx, _param, value: i18n.use(value))  # fmt: skip
+              expose_value=False, is_eager=True, callback=lambda _ctx, _param, value: _speak(value))  # fmt: skip
 def cli() -> None:
     """syncd stands between a web storefront and 1C / syncd стоит между витриной и 1С."""
+
+
+def _speak(language: i18n.Language | None) -> None:
+    """The flag stands above environment and file, for the processes we start too."""
+    if language:
+        os.environ["SYNCD_LANG"] = language
+        i18n.use(language)
 
 
 def main() -> None:

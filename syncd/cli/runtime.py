@@ -65,12 +65,14 @@ def prepare(found: Servers) -> None:
 
 @contextmanager
 def database(found: Settings | None = None) -> Iterator[Database]:
-    """A ready database for a short command; works with the daemon running or not."""
+    """A ready database for a short command; works with the daemon running or not. Raises E403 when it goes away."""
     with servers(found or settings(), redis=False) as where:
         prepare(where)
         db = Database(where.database_url, size=4)
         try:
             yield db
+        except Database.UNREACHABLE as error:
+            raise ConfigError("E403", detail=str(error).strip()) from error
         finally:
             db.close()
 

@@ -97,7 +97,8 @@ def order(db: Database) -> Order:
             execute(
                 conn,
                 """UPDATE outbox SET state = %(state)s, error_code = %(code)s,
-                          error_params = jsonb_build_object('order', %(n)s::text, 'detail', 'no lines') WHERE id = %(id)s""",
+                          error_params = jsonb_build_object('order', %(n)s::text, 'detail', 'no lines')
+                   WHERE id = %(id)s""",
                 state=state, code=code, id=message, n=number,
             )  # fmt: skip
         return message

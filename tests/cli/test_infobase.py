@@ -106,7 +106,8 @@ def test_on_a_terminal_the_password_is_asked_for_without_an_echo(db: Database, t
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "cli.py"), "infobase", "add", "main", "--login", "exchange"],
-        cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env={**os.environ, "TERM": "dumb"},
+        cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        env={**os.environ, "TERM": "dumb"},
     )  # fmt: skip
     os.close(slave)
     said = b""

@@ -17,7 +17,7 @@ def test_the_key_alone_is_on_stdout_and_works(run: Run, db: Database) -> None:
     with db.transaction() as conn:
         found = access.find_key(conn, key)
     assert found is not None
-    assert (found.tenant, found.storefront, found.scopes) == ("default", "site", {"read", "orders"})
+    assert (found.tenant, found.storefront, found.scopes) == ("default", "site", frozenset({"read", "orders"}))
 
 
 def test_storefront_and_scopes_can_be_chosen(run: Run, db: Database) -> None:
