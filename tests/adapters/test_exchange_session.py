@@ -45,7 +45,9 @@ def test_init_for_the_standard_client_is_exactly_two_lines(onec: OneC) -> None:
 
 
 @pytest.mark.parametrize("type_", ["catalog", "sale"])
-def test_init_with_a_version_is_four_lines_and_the_last_ends_in_a_number_of_2_08_or_more(onec: OneC, type_: str) -> None:
+def test_init_with_a_version_is_four_lines_and_the_last_ends_in_a_number_of_2_08_or_more(
+    onec: OneC, type_: str
+) -> None:
     sessid = onec.checkauth(type_)[3]
     lines = onec.init(type_, f"&{sessid}&version=3.1")
     assert len(lines) == 4
@@ -63,7 +65,8 @@ def test_zip_can_be_switched_off(database_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("login", "password"), [("1c", "wrong"), ("nobody", "correct horse battery"), ("", ""), ("1c\0", "x"), ("1с", "кириллица")]
+    ("login", "password"),
+    [("1c", "wrong"), ("nobody", "correct horse battery"), ("", ""), ("1c\0", "x"), ("1с", "кириллица")],
 )
 def test_a_wrong_password_is_a_failure_and_opens_no_session(site: Site, login: str, password: str) -> None:
     onec = OneC(site, login=login, password=password)
@@ -87,7 +90,9 @@ def test_nothing_is_done_without_a_session(site: Site, mode: str) -> None:
     onec = OneC(site, send_basic=False)
     body = b"<?xml version='1.0'?><a/>" if mode.startswith("file") else None
     assert onec.ask(f"type=catalog&mode={mode}", body).text.startswith("failure\nE102 ")
-    assert onec.ask(f"type=catalog&mode={mode}&sessid=0123456789abcdef0123456789abcdef", body).text.startswith("failure")
+    assert onec.ask(f"type=catalog&mode={mode}&sessid=0123456789abcdef0123456789abcdef", body).text.startswith(
+        "failure"
+    )
     assert site.count("upload") == 0
     assert site.codes()[0] == "E102"
 
@@ -244,7 +249,9 @@ def test_everything_may_be_posted(site: Site) -> None:
     assert onec.success() == "success"
 
 
-@pytest.mark.parametrize("mode", ["complete", "deactivate", "deactivate&timestamp=1700000000", "deactivate&timestamp=x"])
+@pytest.mark.parametrize(
+    "mode", ["complete", "deactivate", "deactivate&timestamp=1700000000", "deactivate&timestamp=x"]
+)
 def test_the_end_of_a_run_is_a_success_and_removes_nothing(onec: OneC, mode: str) -> None:
     onec.push("import.xml", catalogue("Стул", "Стол"))
     assert onec.ask(f"type=catalog&mode={mode}").text == "success"
@@ -272,7 +279,9 @@ def answers(onec: OneC) -> list[httpx.Response]:
     found.append(onec.ask("type=catalog&mode=import&filename=a.xml"))
     found += [site.http.request(method, "/1c_exchange?type=catalog&mode=init") for method in ("PUT", "DELETE", "PATCH")]
     paths = ("/", "/nowhere", "/t/x/nowhere", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")
-    found += [site.http.get(path) for path in (*paths, "/redoc", "/v1/products", "/v1/orders/x", "/t/none/1c_exchange?type=x")]
+    found += [
+        site.http.get(path) for path in (*paths, "/redoc", "/v1/products", "/v1/orders/x", "/t/none/1c_exchange?type=x")
+    ]
     return found
 
 
@@ -335,9 +344,14 @@ def test_sessions_of_one_infobase_do_not_mix_files_either(site: Site) -> None:
 
 
 def test_basic_is_not_needed_with_every_request_nor_harmful(site: Site) -> None:
-    response = site.http.get("/1c_exchange?type=catalog&mode=checkauth", headers={"Authorization": basic().lower().replace("basic", "BASIC", 1)})
+    response = site.http.get(
+        "/1c_exchange?type=catalog&mode=checkauth",
+        headers={"Authorization": basic().lower().replace("basic", "BASIC", 1)},
+    )
     assert response.text.startswith("failure\nE101 ")  # lower-cased base64 is another password
-    response = site.http.get("/1c_exchange?type=catalog&mode=checkauth", headers={"Authorization": "basic " + basic()[6:]})
+    response = site.http.get(
+        "/1c_exchange?type=catalog&mode=checkauth", headers={"Authorization": "basic " + basic()[6:]}
+    )
     site.http.cookies.clear()
     assert response.text.startswith("success\n")
 

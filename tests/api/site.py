@@ -49,12 +49,16 @@ class Site:
         self.http.close()
         self.ctx.db.close()
 
-    def add_infobase(self, *, tenant: str = "default", name: str = "trade", login: str = LOGIN, dialect: str = "auto") -> None:
+    def add_infobase(
+        self, *, tenant: str = "default", name: str = "trade", login: str = LOGIN, dialect: str = "auto"
+    ) -> None:
         """Let a 1C in."""
         with self.ctx.db.transaction() as conn:
             access.add_infobase(conn, tenant, name, login, PASSWORD, dialect=dialect, zone="Europe/Moscow")
 
-    def key(self, storefront: str = "shop", *, tenant: str = "default", scopes: tuple[str, ...] = ("read", "orders")) -> str:
+    def key(
+        self, storefront: str = "shop", *, tenant: str = "default", scopes: tuple[str, ...] = ("read", "orders")
+    ) -> str:
         """Let a storefront in."""
         with self.ctx.db.transaction() as conn:
             name = f"{storefront} {len(access.keys(conn, tenant))}"
@@ -92,9 +96,7 @@ class Site:
 
     def emulator(self, **options: Any) -> StandardClient:
         """The emulated 1C, connected to this site."""
-        return StandardClient(
-            "http://testserver" + ADDRESS, LOGIN, PASSWORD, transport=self.http._transport, **options
-        )
+        return StandardClient("http://testserver" + ADDRESS, LOGIN, PASSWORD, transport=self.http._transport, **options)
 
     def order(self, key: str, idempotency: str, body: dict[str, Any]) -> httpx.Response:
         """Place an order."""
