@@ -16,6 +16,8 @@ from syncd.store.ids import new_id
 
 PIECE: Final = 1 << 20
 """Largest row of ``upload_chunk``, bytes: a reader holds one or two of them at a time."""
+HEAD: Final = 64
+"""The format is told by so many bytes at the beginning, however small the parts are."""
 TAIL: Final = 65_557  # an end-of-archive record with the longest comment lies within so many bytes of the end
 
 
@@ -76,7 +78,8 @@ def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
             "INSERT INTO upload_chunk (tenant, upload_id, n, data) VALUES (%s, %s, %s, %s)",
             [(tenant, upload_id, row["parts"] + i, piece) for i, piece in enumerate(pieces)],
         )
-    form = {"format": detect(data[:64])} if row["parts"] == 0 else {}
+    head = data[:HEAD] if row["parts"] == 0 else _head(conn, tenant, upload_id) if row["size"] < HEAD else None
+    form = {"format": detect(head)} if head is not None else {}
     execute(
         conn,
         """UPDATE upload SET size = size + %(size)s, parts = parts + %(parts)s, updated_at = now(),
@@ -85,6 +88,17 @@ def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
         t=tenant, id=upload_id, size=len(data), parts=len(pieces), format=form.get("format"),
     )  # fmt: skip
     return int(row["size"]) + len(data)
+
+
+def _head(conn: Conn, tenant: str, upload_id: UUID) -> bytes:
+    """The first bytes of an upload, put together from as many parts as it takes."""
+    rows = every(
+        conn,
+        """SELECT substring(data FOR %(bytes)s) AS data FROM upload_chunk
+           WHERE tenant = %(t)s AND upload_id = %(id)s ORDER BY n LIMIT %(bytes)s""",
+        t=tenant, id=upload_id, bytes=HEAD,
+    )  # fmt: skip
+    return b"".join(bytes(row["data"]) for row in rows)[:HEAD]
 
 
 def store(conn: Conn, tenant: str, name: str, chunks: Iterable[bytes], *, type_: str) -> UUID:
