@@ -81,12 +81,12 @@ def files_of(conn: Conn, tenant: str, package_id: UUID) -> list[PackageFile]:
 
 
 def find_by_upload(conn: Conn, tenant: str, upload_id: UUID, member: str | None) -> Row | None:
-    """The newest package made of this upload (and this member of it)."""
+    """The newest package made of this upload: of this member of it, or of all that it holds."""
     return one(
         conn,
         """SELECT p.id, p.state, p.outcome, p.error_code, p.error_params, p.progress
            FROM package p JOIN package_file f ON f.tenant = p.tenant AND f.package_id = p.id
-           WHERE f.tenant = %(t)s AND f.upload_id = %(upload)s AND f.member IS NOT DISTINCT FROM %(member)s
+           WHERE f.tenant = %(t)s AND f.upload_id = %(upload)s AND (f.member = %(member)s OR f.member IS NULL)
            ORDER BY p.seq DESC LIMIT 1""",
         t=tenant, upload=upload_id, member=member,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from syncd.adapters.ports import ImportState
-from syncd.errors import CATALOGUE, RequestError
+from syncd.errors import CATALOGUE, DataError, RequestError
 from syncd.store import packages, uploads
 from syncd.store.access import Session
 from syncd.store.db import Conn, Row, every
@@ -58,7 +58,8 @@ def is_whole(conn: Conn, tenant: str, upload: Upload) -> bool:
     """Whether the last bytes are those of a whole document or archive."""
     end = uploads.tail(conn, tenant, upload.id)
     if upload.format == "zip":
-        return b"PK\x05\x06" in end
+        at = end.rfind(b"PK\x05\x06")  # the record has 22 bytes, the last two of which are its comment's length
+        return at >= 0 and len(end) - at >= 22 + int.from_bytes(end[at + 20 : at + 22], "little")
     text = end.replace(b"\x00", b"") if end[-2:] in {b"\x00>", b">\x00", b"\n\x00"} else end
     return text.rstrip().endswith(b">") and b"</" in text[-200:]
 
@@ -100,22 +101,32 @@ def _locate(conn: Conn, session: Session, type_: str, name: str) -> PackageFile 
                 return PackageFile(upload.name, upload.id)
             member = Archive(conn, tenant, upload.id, upload.name).find(name)
             return PackageFile(member or upload.name, upload.id, member)
+    broken: DataError | None = None
     for upload in candidates:
-        if upload.format == "zip":
+        if upload.format != "zip" or upload.name.startswith(LOGS):
+            continue
+        try:
             member = Archive(conn, tenant, upload.id, upload.name).find(name)
-            if member:
-                return PackageFile(member, upload.id, member)
+        except DataError as error:  # another archive may hold it all the same
+            broken = broken or error
+            continue
+        if member:
+            return PackageFile(member, upload.id, member)
+    if broken is not None:
+        raise broken
     return None
 
 
 def _of_other_sessions(conn: Conn, session: Session, type_: str) -> list[Upload]:
-    """Uploads of the infobase's other sessions that wait for an import: a client may log in between ``file`` and
-    ``import``.
+    """Uploads of the infobase's other sessions, for a client that logs in between ``file`` and ``import``: those that
+    wait for an import, and those whose import began, without being asked for, when this session did or later.
     """
     rows = every(
         conn,
         """SELECT id, name, format, size, state, generation, session_id FROM upload
-           WHERE tenant = %(t)s AND infobase_id = %(i)s AND type = %(type)s AND state = 'open' AND session_id <> %(s)s
+           WHERE tenant = %(t)s AND infobase_id = %(i)s AND type = %(type)s AND session_id <> %(s)s
+             AND (state = 'open' OR state = 'taken' AND updated_at >= (
+                 SELECT created_at FROM exchange_session WHERE tenant = %(t)s AND id = %(s)s))
              AND format IN ('xml', 'zip') AND updated_at > now() - interval '1 day'
            ORDER BY seq DESC LIMIT 50""",
         t=session.tenant, i=session.infobase.id, type=type_, s=session.id,
