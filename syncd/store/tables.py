@@ -426,6 +426,21 @@ freshness: Final = Table(
     PrimaryKeyConstraint("tenant", "entity"),
 )
 
+known_record: Final = Table(
+    "known_record",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("labels", JSONB, nullable=False),
+    Column("signatures", JSONB, nullable=False),
+    Column("record_keys", LargeBinary, nullable=False),
+    Column("record_values", LargeBinary, nullable=False),
+    Column("signature_numbers", LargeBinary, nullable=False),
+    _moment("updated_at", required=True),
+    PrimaryKeyConstraint("tenant", "kind"),
+)
+
 worker: Final = Table(
     "worker",
     metadata,

@@ -201,6 +201,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("journal_tenant_at_idx"), "journal", ["tenant", "at"], unique=False)
     op.create_table(
+        "known_record",
+        sa.Column("tenant", sa.Text(collation="C"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reader", sa.Text(), nullable=False),
+        sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("signatures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("record_keys", sa.LargeBinary(), nullable=False),
+        sa.Column("record_values", sa.LargeBinary(), nullable=False),
+        sa.Column("signature_numbers", sa.LargeBinary(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "kind", name=op.f("known_record_pkey")),
+    )
+    op.create_table(
         "offering",
         sa.Column("tenant", sa.Text(collation="C"), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
@@ -680,3 +693,5 @@ def upgrade() -> None:
     )
     # what 1C sends is zip or is read once: no use in compressing it again
     op.execute("ALTER TABLE upload_chunk ALTER COLUMN data SET STORAGE EXTERNAL")
+    for column in ("record_keys", "record_values", "signature_numbers"):  # hashes do not shrink
+        op.execute(f"ALTER TABLE known_record ALTER COLUMN {column} SET STORAGE EXTERNAL")
