@@ -76,7 +76,8 @@ def test_a_demo_killed_half_way_starts_again_stays_up_and_stops_in_time(demo_hom
         assert httpx.get(docs[0], trust_env=False).status_code == 200
         login = re.search(r"its login +(\S+)\n +its password +(\S+)", said)
         exchange = re.search(r"http://\S+/1c_exchange", said)
-        assert login and exchange
+        assert login
+        assert exchange
         answer = httpx.get(
             exchange[0], params={"type": "catalog", "mode": "checkauth"}, auth=(login[1], login[2]), trust_env=False
         )
