@@ -17,6 +17,7 @@ from syncd.adapters.exchange.request import ExchangeRequest, parse_basic, parse_
 from syncd.adapters.exchange.server import Answer, ExchangeServer, Handled, failure
 from syncd.errors import RequestError
 from syncd.journal import Entry
+from syncd.store import access
 from syncd.sync.context import Context
 from syncd.sync.exchange import ExchangeService
 
@@ -25,7 +26,6 @@ router: Final = APIRouter(include_in_schema=False)
 
 DEFAULT_TENANT: Final = "default"
 PATHS: Final = ("/1c_exchange", "/1c_exchange.php", "/bitrix/admin/1c_exchange.php")
-_QUIET: Final = {"E102"}  # a client without a session is told so; a scanner must not fill the journal of every tenant
 _LOOK_EVERY: Final = 0.1
 
 
@@ -69,7 +69,7 @@ async def _read(request: Request, *, limit: int) -> ExchangeRequest:
             if len(body) > limit:
                 break
     return ExchangeRequest(
-        tenant=request.path_params.get("tenant", DEFAULT_TENANT),
+        tenant=request.path_params.get("tenant", DEFAULT_TENANT).replace("\x00", "\ufffd"),
         type=parameters.get("type", "").strip().lower(),
         mode=mode,
         parameters=parameters,
@@ -93,7 +93,9 @@ def _handle(ctx: Context, service: ExchangeService, asked: ExchangeRequest) -> H
             detail=f"from {asked.address}",
         )  # fmt: skip
         with ctx.db.transaction() as conn:
-            journal.write_failure(conn, asked.tenant, entry)
+            # a scanner makes up tenants: only those that exist have a journal
+            if asked.tenant == DEFAULT_TENANT or access.has_infobase(conn, asked.tenant):
+                journal.write_failure(conn, asked.tenant, entry)
         log.warning("exchange refused", code=error.code, type=asked.type, mode=asked.mode, tenant=asked.tenant)
     return handled
 
@@ -102,3 +104,4 @@ for _path in PATHS:
     router.add_api_route(_path, _exchange, methods=["GET", "POST"])
     router.add_api_route(_path + "/", _exchange, methods=["GET", "POST"])
     router.add_api_route("/t/{tenant}" + _path, _exchange, methods=["GET", "POST"])
+    router.add_api_route("/t/{tenant}" + _path + "/", _exchange, methods=["GET", "POST"])

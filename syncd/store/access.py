@@ -106,6 +106,11 @@ def infobase_id(conn: Conn, tenant: str, name: str) -> UUID | None:
     return row["id"] if row else None
 
 
+def has_infobase(conn: Conn, tenant: str) -> bool:
+    """Whether the tenant has any infobase: a name that somebody made up has none."""
+    return one(conn, "SELECT 1 AS x FROM infobase WHERE tenant = %(t)s LIMIT 1", t=tenant) is not None
+
+
 def remove_infobase(conn: Conn, tenant: str, name: str) -> bool:
     """Forget an infobase: its login no longer works. What it sent stays."""
     return bool(execute(conn, "DELETE FROM infobase WHERE tenant = %(t)s AND name = %(n)s", t=tenant, n=name))

@@ -74,7 +74,7 @@ def parse_basic(header: str | None) -> tuple[str, str] | None:
         text = decode(base64.b64decode(header[6:].strip(), validate=False))
     except (binascii.Error, ValueError):
         return None
-    login, colon, password = text.partition(":")
+    login, colon, password = text.replace("\x00", "\ufffd").partition(":")  # Postgres knows no NUL
     return (login, password) if colon else None
 
 
