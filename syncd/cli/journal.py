@@ -14,6 +14,7 @@ from syncd.cli.output import Column, Format, dump, emit, moment, output_option, 
 from syncd.cli.runtime import database, tenant_option
 from syncd.errors import Refused, RequestError
 from syncd.i18n import tr
+from syncd.model import ENTITIES
 from syncd.store.db import Database, Row
 
 _POLL_SECONDS: Final = 1.0
@@ -121,6 +122,12 @@ def _flat(words: str) -> str:
     return " ".join(words.split())
 
 
+def in_order(counters: dict[str, dict[str, int]] | None) -> list[tuple[str, dict[str, int]]]:
+    """Counters in the order of the model: the database keeps none."""
+    rank = {name: n for n, name in enumerate(ENTITIES)}
+    return sorted((counters or {}).items(), key=lambda pair: rank.get(pair[0], len(rank)))
+
+
 def in_words(counters: dict[str, dict[str, int]] | None) -> str:
     """Counters in a few words: ``product 120 (3 new, 5 changed)``."""
     words = {
@@ -128,7 +135,7 @@ def in_words(counters: dict[str, dict[str, int]] | None) -> str:
         "failed": tr("bad", "плохих"),
     }  # fmt: skip
     parts = []
-    for entity, counts in (counters or {}).items():
+    for entity, counts in in_order(counters):
         changes = ", ".join(f"{counts[name]} {word}" for name, word in words.items() if counts.get(name))
         parts.append(f"{entity} {counts.get('read', 0)}" + (f" ({changes})" if changes else ""))
     return "; ".join(parts)
@@ -229,7 +236,7 @@ def _counters(row: Row) -> None:
     columns = [Column("entity", tr("entity", "сущность"))]
     columns += [Column(name, tr(name, titles[name]), text) for name in _COUNTS]
     click.echo()
-    emit([{"entity": name, **counts} for name, counts in row["counters"].items()], columns, "table")
+    emit([{"entity": name, **counts} for name, counts in in_order(row["counters"])], columns, "table")
 
 
 def _records(row: Row, bad: list[Row], total: int) -> None:

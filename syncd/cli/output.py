@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 import orjson
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -80,7 +80,15 @@ def _table(rows: list[dict[str, Any]], columns: Sequence[Column], title: str) ->
         table.add_column(column.title, overflow="fold")
     for row in rows:
         table.add_row(*(safe(column.show(row.get(column.name))) for column in columns))
-    stdout().print(table)
+    draw(table)
+
+
+def draw(what: RenderableType) -> None:
+    """Print a table or a screen, without the spaces rich fills its lines with."""
+    console = stdout()
+    with console.capture() as captured:
+        console.print(what)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def stdout() -> Console:

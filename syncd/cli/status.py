@@ -17,7 +17,7 @@ from rich.text import Text
 
 from syncd import health
 from syncd.cli.codes import CHECK_FAILED, DEPENDENCY_DOWN, OK
-from syncd.cli.output import Format, ago, dump, duration, moment, output_option, safe, short, stdout, text
+from syncd.cli.output import Format, ago, draw, dump, duration, moment, output_option, safe, short, stdout, text
 from syncd.cli.runtime import servers, settings, tenant_option
 from syncd.config import Settings
 from syncd.embedded.state import State
@@ -52,7 +52,7 @@ def status(watch: bool, tenant: str, output: Format) -> None:
         return
     seen = look(found, tenant)
     if output == "table":
-        stdout().print(screen(seen))
+        draw(screen(seen))
     else:
         click.echo(dump(seen))
     raise SystemExit(_code(seen))
@@ -165,9 +165,7 @@ def _attention(seen: dict[str, Any]) -> list[dict[str, str]]:
                       "syncd config show --origin"))  # fmt: skip
     if seen["failures"]:
         top = seen["failures"][0]
-        found.append(
-            (f"{top['code'] or '?'} ×{top['count']}: {top['message']}", f"syncd journal show {short(top['id'])}")
-        )
+        found.append((_failure(top), f"syncd journal show {short(top['id'])}"))
     return [{"message": message, "command": command} for message, command in found]
 
 
@@ -226,11 +224,15 @@ def _rows(table: Table, seen: dict[str, Any]) -> None:
     table.add_row(tr("DATA, AGE", "ДАННЫЕ"), fresh or tr("nothing came from 1C yet", "из 1С ещё ничего не пришло"))
     for n, row in enumerate(seen["failures"][:5]):
         head = tr("FAILED, 24 h", "СБОИ, 24 ч") if n == 0 else ""
-        table.add_row(
-            head, safe(f"{row['code'] or '?'} ×{row['count']}   {moment(row['last_at'])}   {_flat(row['message'])}")
-        )
+        table.add_row(head, safe(f"{moment(row['last_at'])}   {_flat(_failure(row))}"))
     if not seen["failures"]:
         table.add_row(tr("FAILED, 24 h", "СБОИ, 24 ч"), tr("nothing", "ничего"))
+
+
+def _failure(row: Mapping[str, Any]) -> str:
+    if not row["code"]:  # imports that went through but for some records, each of which has a code of its own
+        return tr(f"imports that left records out ×{row['count']}", f"импорты с пропущенными записями ×{row['count']}")
+    return f"{row['code']} ×{row['count']}: {row['message']}"
 
 
 def _outbox(box: Mapping[str, Any]) -> str:

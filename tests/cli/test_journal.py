@@ -63,6 +63,13 @@ def test_tail_is_one_line_per_exchange_with_what_matters(run: Run, db: Database)
         assert said in second
 
 
+def test_counters_stand_in_the_order_of_the_model(run: Run, db: Database) -> None:
+    with db.transaction() as conn:
+        counters = {name: {"read": 1} for name in ("price", "order", "offer", "category")}
+        journal.write(conn, "default", Entry("import", "in", "ok", "x.xml", counters=counters))
+    assert "category 1; offer 1; price 1; order 1" in run("journal", "tail").out
+
+
 def test_tail_can_show_failures_only_bad_records_and_fewer(run: Run, db: Database) -> None:
     imported(db, bad=2)
     with db.transaction() as conn:

@@ -96,6 +96,15 @@ def test_an_old_failure_is_no_longer_on_the_screen(run: Run, db: Database) -> No
     assert run("status", "-o", "json").json["failures"] == []
 
 
+def test_imports_that_left_records_out_are_said_in_words(run: Run, db: Database) -> None:
+    with db.transaction() as conn:
+        made = journal.write(conn, "default", Entry("import", "in", "partial", "import0_1.xml"))
+    ran = run("status")
+    assert "imports that left records out ×1" in ran.out
+    assert f"syncd journal show {str(made)[-8:]}" in ran.out
+    assert all(line == line.rstrip() for line in ran.out.splitlines())
+
+
 def test_redis_away_is_said_and_changes_nothing_else(run: Run, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNCD_REDIS_URL", "redis://:hush-hush@127.0.0.1:9/0")
     ran = run("status")
