@@ -207,6 +207,10 @@ package: Final = Table(
     Column("session_id", Uuid()),
     Column("source", Text, nullable=False),
     Column("lane", Text, nullable=False),
+    Column("source_seq", BigInteger),  # place in the order of arrival of what it states, where that is not seq: a replay
+    Column("replay_of", Uuid()),
+    Column("replay_reason", Text),
+    Column("replay_by", Text),
     Column("state", Text, nullable=False, server_default="queued"),
     Column("outcome", Text),
     Column("counters", JSONB),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from syncd.store.tables import metadata
+from syncd.store import run_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=run_tables.metadata,
     compare_type=True,
     compare_server_default=False,
     transaction_per_migration=False,
