@@ -11,12 +11,10 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
@@ -25,6 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from syncd.errors import ConfigError
 from syncd.i18n import tr
+from syncd.yamlfile import Document, said
 
 FILES = (Path("config/syncd.yaml"), Path("/etc/syncd/syncd.yaml"))
 PREFIX = "SYNCD_"
@@ -90,6 +89,9 @@ class Exchange(_Section):
     progress_hold_seconds: float = Field(default=10, ge=0, le=60)
     max_upload_mb: int = Field(default=4096, ge=1)
     order_requisites: dict[str, list[str]] = Field(default_factory=dict)
+    orders_mapping: Annotated[Path, AfterValidator(_expanded)] | None = None
+    listen_seconds: float = Field(default=55, ge=0, le=120)
+    poison_after: int = Field(default=3, ge=1, le=100)
 
 
 class Imports(_Section):
@@ -145,7 +147,7 @@ def load(path: Path | None = None) -> Settings:
     for problem in _unknown_variables():
         raise problem
     found = path or _chosen_file()
-    document = _Document.read(found) if found else _Document()
+    document = _read(found) if found else Document()
     for problem in document.problems:
         raise problem
     settings = _validated(document)
@@ -158,7 +160,7 @@ def problems(path: Path | None = None) -> list[ConfigError]:
     found = path or _chosen_file()
     wrong = list(_unknown_variables())
     try:
-        document = _Document.read(found) if found else _Document()
+        document = _read(found) if found else Document()
     except ConfigError as error:
         return [*wrong, error]
     wrong += document.problems
@@ -174,7 +176,7 @@ def chosen_file() -> Path | None:
     return _chosen_file()
 
 
-def _validated(document: _Document) -> Settings:
+def _validated(document: Document) -> Settings:
     try:
         return Settings.model_validate(document.values)
     except ValidationError as error:
@@ -212,82 +214,8 @@ def masked(url: str) -> str:
 # --- the file ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Document:
-    """The values of a file, and for each key the place where it stands."""
-
-    values: dict[str, object] = field(default_factory=dict)
-    lines: dict[str, str] = field(default_factory=dict)
-    problems: list[ConfigError] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, path: Path) -> _Document:
-        try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        except FileNotFoundError:
-            raise ConfigError("E402", file=path, detail=tr("there is no such file", "такого файла нет")) from None
-        except OSError as error:
-            raise ConfigError("E402", file=path, detail=error.strerror) from None
-        except UnicodeDecodeError as error:
-            en, ru = f"byte {error.start} is not UTF-8", f"байт {error.start} не в UTF-8"
-            raise ConfigError("E402", file=path, detail=tr(en, ru)) from None
-        except yaml.YAMLError as error:
-            raise ConfigError("E402", file=path, detail=_yaml_trouble(error)) from None
-        document = cls()
-        if root is not None:
-            document.values = document._section(path, root, Settings, "")
-        return document
-
-    def _section(self, path: Path, node: yaml.Node, model: type[BaseModel], prefix: str) -> dict[str, object]:
-        """Walk the tree itself, for only it knows lines; a section left empty is as good as absent."""
-        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
-            return {}
-        if not isinstance(node, yaml.MappingNode):
-            line = node.start_mark.line + 1
-            en, ru = (
-                f"line {line}: keys with values are expected here",
-                f"строка {line}: здесь нужны ключи со значениями",
-            )
-            self.problems.append(ConfigError("E402", file=path, detail=tr(en, ru)))
-            return {}
-        values: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            key, mark = str(key_node.value), key_node.start_mark
-            if key not in model.model_fields:
-                place = {"file": path, "line": mark.line + 1, "column": mark.column + 1}
-                self.problems.append(ConfigError("E401", key=prefix + key, hint=_hint(prefix + key), **place))
-                continue
-            if key in values:
-                en, ru = f"line {mark.line + 1}: {key} is given twice", f"строка {mark.line + 1}: {key} задан дважды"
-                self.problems.append(ConfigError("E402", file=path, detail=tr(en, ru)))
-                continue
-            self.lines[prefix + key] = f"{path}:{mark.line + 1}"
-            annotation = model.model_fields[key].annotation
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                values[key] = self._section(path, value_node, annotation, f"{prefix}{key}.")
-            else:
-                values[key] = _value(value_node)
-        return values
-
-
-def _value(node: yaml.Node) -> object:
-    loader = yaml.SafeLoader("")
-    try:
-        value: object = loader.construct_object(node, deep=True)
-    finally:
-        loader.dispose()
-    return value
-
-
-def _yaml_trouble(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
-    if mark is None:
-        return tr(f"not YAML: {problem}", f"это не YAML: {problem}")
-    line, column = mark.line + 1, mark.column + 1
-    return tr(
-        f"not YAML at line {line}, column {column}: {problem}", f"не YAML, строка {line}, столбец {column}: {problem}"
-    )
+def _read(path: Path) -> Document:
+    return Document.read(path, Settings, lambda key, _model: _hint(key))
 
 
 def _chosen_file() -> Path | None:
@@ -334,29 +262,9 @@ def _unknown_variables() -> Iterator[ConfigError]:
             yield ConfigError("E406", key=name, detail=tr("there is no such setting", "такой настройки нет") + hint)
 
 
-_TEXTS = {
-    "int_parsing": ("a whole number is needed", "нужно целое число"),
-    "int_type": ("a whole number is needed", "нужно целое число"),
-    "int_from_float": ("a whole number is needed", "нужно целое число"),
-    "float_parsing": ("a number is needed", "нужно число"),
-    "float_type": ("a number is needed", "нужно число"),
-    "bool_parsing": ("true or false is needed", "нужно true или false"),
-    "bool_type": ("true or false is needed", "нужно true или false"),
-    "string_type": ("a text is needed", "нужна строка"),
-    "path_type": ("a path is needed", "нужен путь"),
-    "greater_than": ("it must be more than {gt}", "должно быть больше {gt}"),
-    "greater_than_equal": ("it must be at least {ge}", "должно быть не меньше {ge}"),
-    "less_than_equal": ("it must be at most {le}", "должно быть не больше {le}"),
-    "literal_error": ("one of {expected} is needed", "нужно одно из: {expected}"),
-}
-
-
-def _wrong_value(error: ErrorDetails, document: _Document) -> ConfigError:
+def _wrong_value(error: ErrorDetails, document: Document) -> ConfigError:
     key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(("function-", "constrained-")))
     variable = _variable(key)
     where = variable if os.environ.get(variable) else document.lines.get(key, "?")
-    context = error.get("ctx", {})
-    pair = _TEXTS.get(error["type"])
-    said = tr(*pair).format_map(context) if pair else error["msg"].removeprefix("Value error, ")
     given = "" if key.endswith("_url") else tr(f", not {error['input']!r}", f", а не {error['input']!r}")
-    return ConfigError("E406", key=key, detail=f"{said}{given} ({where})")
+    return ConfigError("E406", key=key, detail=f"{said(error)}{given} ({where})")
