@@ -46,6 +46,7 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
     entity = ENTITIES[name]
     parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
     if one(conn, _sql(name).duplicates):
+        execute(conn, _sql(name).needless)
         execute(conn, _sql(name).fold)
     counters = Counters(read=_count(conn, _sql(name).count))
     changed = one(conn, _sql(name).update, **parameters) or {}
@@ -67,6 +68,7 @@ def _count(conn: Conn, query: str) -> int:
 class _Statements:
     count: str
     duplicates: str
+    needless: str
     fold: str
     update: str
     insert: str
@@ -79,6 +81,7 @@ def _sql(name: str) -> _Statements:
     return _Statements(
         count=f'SELECT count(*) AS n FROM "{stage_name(name)}"',  # noqa: S608 - names come from the model
         duplicates=_duplicates_sql(entity),
+        needless=_needless_sql(entity),
         fold=_fold_sql(entity),
         update=_update_sql(entity),
         insert=_insert_sql(entity),
@@ -116,30 +119,52 @@ def _duplicates_sql(entity: Entity) -> str:
     """  # noqa: S608 - names come from the model, never from data
 
 
+def _needless_sql(entity: Entity) -> str:
+    """Stubs of objects that another record of the package states: they say nothing more."""
+    table = stage_name(entity.name)
+    return f"""
+        DELETE FROM "{table}" s USING "{table}" d WHERE s.stub AND NOT d.stub AND {_same_key(entity, "s", "d")}
+    """  # noqa: S608 - names come from the model
+
+
 def _fold_sql(entity: Entity) -> str:
-    """Several statements about one key become one: for each field the last that states it; a stub adds nothing."""
+    """Several statements about one key become one that says the same as they do one after the other."""
+    table = stage_name(entity.name)
     columns = [*(field.name for field in entity.fields), "extra"]
-    newest = ", ".join(
-        f'(array_agg(s."{c}" ORDER BY s.stub, s.n DESC) FILTER (WHERE s."{c}" IS NOT NULL))[1] AS "{c}"'
-        for c in columns
-    )
+    newest = ", ".join([*(_last(field) for field in entity.fields), _last_stated("extra")])
     names = ", ".join(f'"{c}"' for c in columns)
     return f"""
         WITH twice AS (
-            SELECT {_keys(entity)} FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)} HAVING count(*) > 1
+            SELECT {_keys(entity)} FROM "{table}" GROUP BY {_keys(entity)} HAVING count(*) > 1
         ), gone AS (
-            DELETE FROM "{stage_name(entity.name)}" s USING twice d WHERE {_same_key(entity, "s", "d")}
+            DELETE FROM "{table}" s USING twice d WHERE {_same_key(entity, "s", "d")}
         )
-        INSERT INTO "{stage_name(entity.name)}" (n, {_keys(entity)}, {names}, deleted, stub, content_hash)
+        INSERT INTO "{table}" (n, {_keys(entity)}, {names}, deleted, stub, content_hash)
         SELECT max(s.n), {_keys(entity, "s.")}, {newest},
-               (array_agg(s.deleted ORDER BY s.stub, s.n DESC))[1],
+               (array_agg(s.deleted ORDER BY s.n DESC))[1],
                bool_and(s.stub),
-               CASE WHEN count(*) FILTER (WHERE NOT s.stub) <= 1
-                    THEN (array_agg(s.content_hash ORDER BY s.stub, s.n DESC))[1]
-                    ELSE md5(string_agg(s.content_hash::text, '' ORDER BY s.n) FILTER (WHERE NOT s.stub))::uuid END
-        FROM "{stage_name(entity.name)}" s JOIN twice d ON {_same_key(entity, "s", "d")}
+               CASE WHEN count(DISTINCT s.content_hash) = 1 THEN min(s.content_hash::text)::uuid
+                    ELSE md5(string_agg(s.content_hash::text, '' ORDER BY s.n))::uuid END
+        FROM "{table}" s JOIN twice d ON {_same_key(entity, "s", "d")}
         GROUP BY {_keys(entity, "s.")}
     """  # noqa: S608 - names come from the model
+
+
+def _last(field: Field) -> str:
+    """What several statements say of a field: the last one that states it; of a map, of each of its keys."""
+    if field.kind != "map":
+        return _last_stated(field.name)
+    stated = f'array_agg(s."{field.name}" ORDER BY s.n) FILTER (WHERE s."{field.name}" IS NOT NULL)'
+    return f"""
+        CASE WHEN count(s."{field.name}") > 0 THEN coalesce((
+            SELECT jsonb_object_agg(part.key, part.value ORDER BY doc.place)
+            FROM unnest({stated}) WITH ORDINALITY doc (body, place), jsonb_each(doc.body::jsonb) part
+        ), '{{}}')::text END AS "{field.name}"
+    """  # noqa: S608 - names come from the model
+
+
+def _last_stated(column: str) -> str:
+    return f'(array_agg(s."{column}" ORDER BY s.n DESC) FILTER (WHERE s."{column}" IS NOT NULL))[1] AS "{column}"'
 
 
 def _update_sql(entity: Entity) -> str:

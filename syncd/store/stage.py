@@ -7,7 +7,9 @@ one all the same is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
@@ -25,6 +27,8 @@ from syncd.store.db import Conn
 DELIMITER: Final = "\x1f"
 NULL: Final = "\x1e"
 _FLUSH_BYTES: Final = 1 << 20
+_UNUSABLE: Final = re.compile(rb"[\x00\x1e\x1f]").search
+_NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search  # not a backslash that only stands before "u0000"
 _FILE_SHIFT: Final = 40  # a row's number holds its file in the upper bits, so that a broken file can be taken back
 
 STAGE_TYPES: Final[dict[Kind, str]] = {
@@ -41,8 +45,15 @@ def _boolean(value: bool) -> str:
     return "t" if value else "f"
 
 
+class _Unusable(Exception):
+    """A text that Postgres cannot hold."""
+
+
 def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    text = orjson.dumps(value)
+    if b"\\u0000" in text and _NUL_IN_JSON(text):
+        raise _Unusable("control characters")
+    return text.decode()
 
 
 _RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
@@ -50,15 +61,17 @@ _RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
     "list": _json, "map": _json,
 }  # fmt: skip
 
-
-@cache
-def _plan(name: str) -> tuple[tuple[str, Callable[[Any], str] | None], ...]:
-    return tuple((field.name, _RENDER[field.kind]) for field in ENTITIES[name].fields)
+_Plan = tuple[tuple[Callable[[Any], str] | None, ...], tuple[tuple[str, Callable[[Any], str] | None], ...]]
 
 
 @cache
-def _key_plan(name: str) -> tuple[Callable[[Any], str] | None, ...]:
-    return tuple(_RENDER[field.kind] for field in ENTITIES[name].key)
+def _plan(name: str) -> _Plan:
+    """How to render the key and the fields of an entity."""
+    entity = ENTITIES[name]
+    return (
+        tuple(_RENDER[field.kind] for field in entity.key),
+        tuple((field.name, _RENDER[field.kind]) for field in entity.fields),
+    )
 
 
 def render(record: Record) -> tuple[bytes, str]:
@@ -66,27 +79,54 @@ def render(record: Record) -> tuple[bytes, str]:
 
     Raises ``DataError`` E215 when a text cannot be stored.
     """
-    values = [v if r is None else r(v) for v, r in zip(record.key, _key_plan(record.entity), strict=True)]
-    fields = record.fields
-    for name, renderer in _plan(record.entity):
-        value = fields.get(name)
-        if value is None:
-            values.append(NULL)
-        else:
-            values.append(value if renderer is None else renderer(value))
-    values.append(NULL if not record.extra else _json(record.extra))
-    values.append("t" if record.deleted else "f")
-    values.append("t" if record.stub else "f")
+    key_plan, field_plan = _plan(record.entity)
+    stated = record.fields.get
+    nulls = 0
     try:
+        values = [v if show is None else show(v) for v, show in zip(record.key, key_plan, strict=True)]
+        for name, show in field_plan:
+            value = stated(name)
+            if value is None:
+                nulls += 1
+                values.append(NULL)
+            else:
+                values.append(value if show is None else show(value))
+        if record.extra:
+            values.append(_json(record.extra))
+        else:
+            nulls += 1
+            values.append(NULL)
+        values.append("t" if record.deleted else "f")
+        values.append("t" if record.stub else "f")
         body = DELIMITER.join(values).encode()
-    except UnicodeEncodeError as error:
-        raise DataError("E215", path=record.entity, detail=str(error.reason)) from error
-    if body.count(b"\x1f") != len(values) - 1 or b"\x00" in body:
+    except (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable) as error:  # a surrogate on its own, as a rule
+        raise DataError("E215", path=record.entity, detail=str(error)) from error
+    if body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body:
         raise DataError("E215", path=record.entity, detail="control characters")
-    digest = blake2b(body, digest_size=16).hexdigest()
+    return _escaped(body), blake2b(body, digest_size=16).hexdigest()
+
+
+def _escaped(body: bytes) -> bytes:
     if b"\\" in body or b"\n" in body or b"\r" in body:
-        body = body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return body, digest
+        return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return body
+
+
+def _scope_key(of: str) -> bytes | None:
+    """A key for COPY; ``None`` for one that Postgres cannot hold, under which nothing can have been stored."""
+    try:
+        body = of.encode()
+    except UnicodeEncodeError:
+        return None
+    return None if _UNUSABLE(body) else _escaped(body)
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """Rows of one table on their way."""
+
+    lines: list[bytes]
+    size: int
 
 
 class Stage:
@@ -94,15 +134,16 @@ class Stage:
 
     def __init__(self, conn: Conn) -> None:
         self._conn = conn
-        self._buffers: dict[str, list[bytes]] = {}
-        self._sizes: dict[str, int] = {}
+        self._buffers: dict[str, _Buffer] = {}
         self._number = 0
+        self._refused: set[tuple[str, Any]] = set()
         self.entities: set[str] = set()
         self.scopes: set[str] = set()
 
     def begin_file(self, index: int) -> None:
         """Rows added from now on belong to file ``index`` of the package."""
         self._number = index << _FILE_SHIFT
+        self._refused.clear()
 
     def drop_file(self, index: int) -> None:
         """Take back all rows of one file: it turned out to be broken."""
@@ -115,14 +156,24 @@ class Stage:
 
     def add(self, record: Record) -> None:
         """Stage one record. Raises ``DataError`` when it cannot be stored; nothing is staged then."""
-        body, digest = render(record)
+        try:
+            body, digest = render(record)
+        except DataError:
+            self._refused.add((record.entity, record.key[0]))
+            raise
         if record.entity not in self.entities:
             self._create(ENTITIES[record.entity])
         self._number += 1
         self._put(stage_name(record.entity), b"%d\x1f%b\x1f%b\n" % (self._number, body, digest.encode()))
 
     def whole_set(self, entity: str, of: str) -> None:
-        """Stage the statement that all records of ``entity`` under ``of`` have been stated."""
+        """Stage the statement that all records of ``entity`` under ``of`` have been stated.
+
+        Of a set with a refused record not all is known, so nothing of what is stored may go: nothing is staged then.
+        """
+        key = _scope_key(of)
+        if key is None or (entity, of) in self._refused:
+            return
         if entity not in self.scopes:
             self.scopes.add(entity)
             self._conn.execute(
@@ -133,7 +184,6 @@ class Stage:
             if entity not in self.entities:
                 self._create(ENTITIES[entity])
         self._number += 1
-        key = of.encode().replace(b"\\", b"\\\\")
         self._put(scope_name(entity), b"%d\x1f%b\n" % (self._number, key))
 
     def flush(self) -> None:
@@ -143,24 +193,26 @@ class Stage:
 
     def analyze(self) -> None:
         """Let the planner know what was staged: temporary tables are analysed by nobody else."""
-        for table in [stage_name(name) for name in self.entities] + [scope_name(name) for name in self.scopes]:
-            self._conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+        for name in self.entities:
+            columns = sql.SQL(", ").join(map(sql.Identifier, (*ENTITIES[name].key_names, "deleted", "stub")))
+            self._conn.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(stage_name(name)), columns))
+        for name in self.scopes:
+            self._conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(scope_name(name))))
 
     def _put(self, table: str, line: bytes) -> None:
-        self._buffers.setdefault(table, []).append(line)
-        size = self._sizes.get(table, 0) + len(line)
-        self._sizes[table] = size
-        if size >= _FLUSH_BYTES:
+        buffer = self._buffers.get(table)
+        if buffer is None:
+            buffer = self._buffers[table] = _Buffer([], 0)
+        buffer.lines.append(line)
+        buffer.size += len(line)
+        if buffer.size >= _FLUSH_BYTES:
             self._copy(table)
 
     def _copy(self, table: str) -> None:
-        lines = self._buffers.pop(table, [])
-        self._sizes[table] = 0
-        if not lines:
-            return
+        buffer = self._buffers.pop(table)
         statement = sql.SQL("COPY {} FROM STDIN WITH (DELIMITER E'\\x1f', NULL E'\\x1e')").format(sql.Identifier(table))
         with self._conn.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(b"".join(lines))
+            copy.write(b"".join(buffer.lines))
 
     def _create(self, entity: Entity) -> None:
         self.entities.add(entity.name)
