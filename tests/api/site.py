@@ -1,4 +1,4 @@
-"""A site made of the real parts, for tests: the application over a real Postgres, asked as 1C and storefronts ask it."""
+"""A site made of the real parts, for tests: the application over a real Postgres, asked as 1C and storefronts ask."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ with warnings.catch_warnings():  # it would rather have a client library that no
 
 LOGIN, PASSWORD = "1c", "correct horse battery"
 ADDRESS = "/1c_exchange"
+CHAIR = "b7a64c0e-0000-4000-8000-000000000001"
 
 
 def settings(**exchange: Any) -> Settings:
@@ -45,8 +46,10 @@ class Site:
         self.http = TestClient(self.app, raise_server_exceptions=False, follow_redirects=False)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, once the backends of imports have put away their temporary tables."""
         self.http.close()
+        while self.count("pg_stat_activity", "application_name = 'syncd import' AND datname = current_database()"):
+            pass
         self.ctx.db.close()
 
     def add_infobase(
@@ -223,6 +226,6 @@ def order_body(number: str | None = "W-1", **more: Any) -> dict[str, Any]:
     """An order with one line."""
     body: dict[str, Any] = {
         "customer": {"name": "Иванов Иван", "phone": "+7 900 000-00-00"},
-        "lines": [{"offer_id": "b7a64c0e-0000-4000-8000-000000000001", "name": "Стул", "quantity": "2", "price": "10.50"}],
+        "lines": [{"offer_id": CHAIR, "name": "Стул", "quantity": "2", "price": "10.50"}],
     }  # fmt: skip
     return {**body, **({"number": number} if number is not None else {}), **more}
