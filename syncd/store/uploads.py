@@ -223,7 +223,7 @@ class UploadFile(io.RawIOBase):
 
 
 def pieces(conn: Conn, tenant: str, upload_id: UUID) -> Iterator[bytes]:
-    """The upload from its beginning, piece by piece."""
-    file = UploadFile(conn, tenant, upload_id)
-    while data := file.read(PIECE):
-        yield data
+    """The upload from its beginning, piece by piece. The server sends ahead: the connection is busy meanwhile."""
+    query = "SELECT data FROM upload_chunk WHERE tenant = %s AND upload_id = %s ORDER BY n"
+    for row in conn.cursor(binary=True).stream(query, (tenant, upload_id)):
+        yield bytes(row["data"])

@@ -7,10 +7,9 @@ package's end are one transaction, guarded by the lease.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,50 +17,24 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from syncd import journal
-from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
 from syncd.errors import DataError, SyncdError
 from syncd.journal import Entry
-from syncd.mappings.requisites import order_requisites
 from syncd.model import ENTITIES
-from syncd.model.records import BadRecord, Item, OrderDocument, Record, WholeSet
-from syncd.store import packages
+from syncd.store import fingerprints, packages
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.merge import Counters, merge_entity
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import orders_in
 from syncd.sync.context import Context
-from syncd.sync.sources import Source, sources
+from syncd.sync.reading import LeaseLost, Run, Stopping, Unsure, beat, read_file
+from syncd.sync.sources import sources
 from syncd.sync.spool import Spool
 
 log = structlog.get_logger(__name__)
 
-BAD_RECORDS_KEPT: Final = 1000
-"""Bad records of one package that get a journal row each; the rest are counted."""
 UNKNOWN_SHOWN: Final = 20
-_CHECK_EVERY: Final = 500  # records between two looks at the clock
-
-
-class LeaseLost(Exception):
-    """Another worker has the package now: what was staged here is dropped."""
-
-
-class Stopping(Exception):
-    """The worker was told to stop: the package goes back to the queue."""
-
-
-@dataclass(slots=True)
-class _Bad:
-    """What could not be used, kept for the journal."""
-
-    rows: list[tuple[str, BadRecord]] = field(default_factory=list)
-    keys: dict[str, set[str]] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, file: str, bad: BadRecord) -> None:
-        self.counts[bad.entity] += 1
-        if len(self.rows) < BAD_RECORDS_KEPT:
-            self.rows.append((file, bad))
+CATALOG_LANE: Final = "catalog"
 
 
 @dataclass(slots=True)
@@ -70,28 +43,6 @@ class Result:
 
     outcome: journal.Outcome
     counters: dict[str, dict[str, int]]
-
-
-@dataclass(slots=True)
-class _Run:
-    """One import under way."""
-
-    ctx: Context
-    claim: Claim
-    conn: Conn
-    stage: Stage
-    spool: Spool
-    stopping: Callable[[], bool]
-    bad: _Bad = field(default_factory=_Bad)
-    broken: list[tuple[str, DataError]] = field(default_factory=list)
-    unknown: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
-    files: int = 0
-    records: int = 0
-    bytes_done: int = 0
-    bytes_total: int = 0
-    file: str = ""
-    beat_at: float = 0.0
 
 
 def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: False) -> Result | None:
@@ -103,9 +54,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     if claim.attempt > ctx.settings.imports.attempts:
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))
     try:
-        with ctx.db.dedicated() as conn, Spool() as spool:
-            state = _Run(ctx, claim, conn, Stage(conn), spool, stopping)
-            return _run(state)
+        with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool:
+            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping))
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
         return None
@@ -120,16 +70,13 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _set_aside(ctx, claim, DataError("E501", error=type(error).__name__), detail=repr(error))
 
 
-def _run(state: _Run) -> Result:
+def _run(state: Run) -> Result:
     beat(state, force=True)
-    found = sources(state.conn, state.claim)
-    for error, name in found.broken:
-        state.broken.append((name, error))
-    state.bytes_total = sum(source.size for source in found.readable)
-    for index, source in enumerate(found.readable):
-        state.files += 1
-        state.file = source.name
-        _read_file(state, index, source)
+    try:
+        _read(state)
+    except Unsure:
+        state = state.again()
+        _read(state)
     state.stage.flush()
     state.stage.analyze()
     with state.conn.transaction():
@@ -138,106 +85,17 @@ def _run(state: _Run) -> Result:
         return _merge(state)
 
 
-def _read_file(state: _Run, index: int, source: Source) -> None:
-    """Stage one document. A broken one leaves nothing of itself behind."""
-    encoding: str | None = None
-    while True:
-        mark, done = state.spool.mark(), state.bytes_done
-        state.stage.begin_file(index)
-        reader = Reader(_counted(state, source.open()), encoding=encoding, policy=_policy(state.ctx))
-        bad = _Bad()
-        try:
-            for item in reader:
-                _take(state, source.name, item, bad)
-            break
-        except EncodingMismatch as error:
-            state.bytes_done = done
-            _drop(state, index, mark)
-            if encoding is not None:
-                state.broken.append((source.name, error))
-                return
-            encoding = "windows-1251"
-        except DataError as error:
-            _drop(state, index, mark)
-            state.broken.append((source.name, error))
-            return
-    _collect(state, source.name, reader, bad)
-    if encoding:
-        state.warnings["declared UTF-8, read as windows-1251"] += 1
+def _read(state: Run) -> None:
+    found = sources(state.reading, state.claim)
+    state.broken += [(name, error) for error, name in found.broken]
+    state.bytes_total = sum(source.size for source in found.readable)
+    for index, source in enumerate(found.readable):
+        state.files += 1
+        state.file = source.name
+        read_file(state, index, source)
 
 
-def _drop(state: _Run, index: int, mark: int) -> None:
-    state.stage.drop_file(index)
-    state.spool.rewind(mark)
-
-
-def _collect(state: _Run, name: str, reader: Reader, bad: _Bad) -> None:
-    state.unknown.update(reader.unknown)
-    state.warnings.update(reader.warnings)
-    state.bad.counts.update(bad.counts)
-    for entity, keys in bad.keys.items():
-        state.bad.keys.setdefault(entity, set()).update(keys)
-    state.bad.rows.extend(bad.rows[: BAD_RECORDS_KEPT - len(state.bad.rows)])
-
-
-def _policy(ctx: Context) -> ReadPolicy:
-    imports = ctx.settings.imports
-    return ReadPolicy(
-        prices_replace=imports.prices == "replace",
-        stocks_replace=imports.stocks == "replace",
-        order_requisites=order_requisites(ctx.settings.exchange.order_requisites),
-    )
-
-
-def _counted(state: _Run, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-        state.bytes_done += len(chunk)
-
-
-def _take(state: _Run, file: str, item: Item, bad: _Bad) -> None:
-    if isinstance(item, Record):
-        try:
-            state.stage.add(item)
-        except DataError as error:
-            _add_bad(bad, file, BadRecord(item.entity, "/".join(map(str, item.key)), item.entity, item.line, error))
-    elif isinstance(item, WholeSet):
-        state.stage.whole_set(item.entity, item.of)
-    elif isinstance(item, OrderDocument):
-        state.spool.put(item)
-        for party in item.counterparties:
-            if item.number_1c and party.key and party.key[0]:
-                state.stage.add(party)
-    elif isinstance(item, BadRecord):
-        _add_bad(bad, file, item)
-    state.records += 1
-    if state.records % _CHECK_EVERY == 0:
-        beat(state)
-
-
-def _add_bad(bad: _Bad, file: str, item: BadRecord) -> None:
-    bad.add(file, item)
-    if item.key:
-        bad.keys.setdefault(item.entity, set()).add(item.key)
-
-
-def beat(state: _Run, *, force: bool = False) -> None:
-    """Keep the lease from the loop that does the work: a worker that hangs loses it."""
-    if state.stopping():
-        raise Stopping
-    lease = state.ctx.settings.worker.lease_seconds
-    now = time.monotonic()
-    if not force and now - state.beat_at < min(1.0, lease / 4):
-        return
-    state.beat_at = now
-    progress = {
-        "file": state.file, "records": state.records, "bytes": state.bytes_done, "total": state.bytes_total,
-    }  # fmt: skip
-    if not packages.heartbeat(state.conn, state.claim, lease, progress):
-        raise LeaseLost
-
-
-def _merge(state: _Run) -> Result:
+def _merge(state: Run) -> Result:
     claim, conn = state.claim, state.conn
     counters: dict[str, Counters] = {}
     for name in ENTITIES:
@@ -245,6 +103,7 @@ def _merge(state: _Run) -> Result:
             counters[name] = merge_entity(
                 conn, name, tenant=claim.tenant, source_seq=claim.seq, whole_sets=name in state.stage.scopes
             )
+    _learn(state, counters)
     orders = _apply_orders(state)
     if orders.read:
         counters["order"] = orders
@@ -264,7 +123,23 @@ def _merge(state: _Run) -> Result:
     return Result(outcome, plain)
 
 
-def _apply_orders(state: _Run) -> Counters:
+def _learn(state: Run, counters: dict[str, Counters]) -> None:
+    """Count the records that were skipped as unchanged, and keep what is known for the next time."""
+    if not state.fast and state.claim.lane == CATALOG_LANE:
+        fingerprints.forget(state.conn, state.claim.tenant)
+    policy = repr(state.ctx.settings.imports)
+    for kind, known in state.known.items():
+        for entity, rows in known.rows_skipped().items():
+            found = counters.setdefault(entity, Counters())
+            found.read += rows
+            found.unchanged += rows
+        if known.spoiled:
+            fingerprints.forget(state.conn, state.claim.tenant, kind)
+        elif known.changed:
+            fingerprints.save(state.conn, state.claim.tenant, kind, known, policy=policy)
+
+
+def _apply_orders(state: Run) -> Counters:
     """Orders in their order of arrival, then payments and shipments, which refer to them."""
     zone = ZoneInfo(_zone(state))
     claim, counters = state.claim, Counters()
@@ -286,7 +161,7 @@ def _apply_orders(state: _Run) -> Counters:
     return counters
 
 
-def _zone(state: _Run) -> str:
+def _zone(state: Run) -> str:
     row = one(
         state.conn,
         "SELECT zone FROM infobase WHERE tenant = %(t)s AND id = %(id)s",
@@ -295,14 +170,14 @@ def _zone(state: _Run) -> str:
     return str(row["zone"]) if row else state.ctx.settings.zone
 
 
-def _count_bad(state: _Run, counters: dict[str, Counters]) -> None:
+def _count_bad(state: Run, counters: dict[str, Counters]) -> None:
     for entity, number in state.bad.counts.items():
         found = counters.setdefault(entity, Counters())
         found.failed += number
         found.read += len(state.bad.keys.get(entity, ()))
 
 
-def _outcome(state: _Run, counters: dict[str, Counters]) -> journal.Outcome:
+def _outcome(state: Run, counters: dict[str, Counters]) -> journal.Outcome:
     if state.broken and len(state.broken) >= max(1, state.files):
         return "failed"
     nothing_read = not any(value.read for value in counters.values())
@@ -324,7 +199,7 @@ def _texts(params: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in params.items()}
 
 
-def _journal(state: _Run, outcome: journal.Outcome, counters: dict[str, dict[str, int]]) -> None:
+def _journal(state: Run, outcome: journal.Outcome, counters: dict[str, dict[str, int]]) -> None:
     claim = state.claim
     names = [source.name for source in packages.files_of(state.conn, claim.tenant, claim.id)]
     error: SyncdError | None = state.broken[0][1] if state.broken else None

@@ -1,0 +1,286 @@
+"""The fast path: records whose bytes are those of the last time are cut out of the document before it is parsed.
+
+Most exports of 1C are mostly unchanged. Here the borders of records are found in the bytes, which is some twenty times
+faster than parsing, and an unchanged record never reaches the parser. The filter gives up, and lets everything through,
+wherever the bytes alone cannot tell: UTF-16, prefixes, comments between records, nested records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from lxml import etree
+from xxhash import xxh3_64
+
+from syncd.commerceml.known import Known
+from syncd.commerceml.tracks import Track
+
+LoadKnown = Callable[[str], Known]
+"""Gives what is known of the records of a kind of container: ``catalogue`` or ``offers``."""
+
+RECORD_LIMIT: Final = 32 << 20
+"""A record, or a head, larger than this is not held in memory for a comparison; bytes."""
+_TAIL: Final = 256  # bytes kept back, so that no tag is cut in two
+_CONTAINERS: Final = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}
+ELEMENTS: Final = {"catalogue": "Товар", "offers": "Предложение"}
+_ENCODING: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_AFTER_NAME: Final = (b" ", b">", b"/", b"\t", b"\r", b"\n")
+_TEXTS: Final = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>"))
+
+
+class RecordFilter:
+    """Iterate over it once for the document without its unchanged records.
+
+    ``tracks`` has one entry for every element of records met (Товар, Предложение). Tell a track with ``note`` what the
+    reader made of its records, and call ``settle`` when the document was read to its end.
+    ``untracked`` tells that records went through unseen: what was known is then no longer to be trusted.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], load: LoadKnown, *, encoding: str | None = None) -> None:
+        self._chunks = chunks
+        self._load = load
+        self._encoding = encoding
+        self._price_types = xxh3_64()
+        self.tracks: dict[str, Track] = {}
+        self.untracked = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        first = next(self._chunks, b"")
+        encoding = self._encoding or _encoding_of(first)
+        if encoding is None:
+            self.untracked = True
+            yield first
+            yield from self._chunks
+            return
+        yield from _Scan(self, encoding).run(first, self._chunks)
+
+    def settle(self, records: Mapping[str, int]) -> None:
+        """The document was read to its end. ``records``: how many of each element the reader took up."""
+        for element, track in self.tracks.items():
+            if not track.settle(records.get(element, 0)):
+                self.untracked = True
+
+    def add_price_types(self, text: bytes) -> None:
+        """Price types of the document: a price without a currency takes that of its type."""
+        self._price_types.update(text)
+
+    def open(self, kind: str, head: bytes, first_record: bytes, encoding: str) -> Track:
+        """A container's records begin. ``head`` is what stands between its tag and the first record."""
+        track = self.tracks.get(ELEMENTS[kind])
+        if track is None:
+            track = self.tracks[ELEMENTS[kind]] = Track(self._load(kind))
+        context = self._price_types.copy()
+        context.update(b"\x1f".join((encoding.encode(), kind.encode(), _without_flag(head, encoding))))
+        label = _label(kind, first_record, encoding)
+        track.begin(_catalogue_id(kind, head, encoding), label, context.intdigest(), encoding)
+        return track
+
+
+def _encoding_of(head: bytes) -> str | None:
+    """The encoding in which tags are to be looked for; ``None`` where their bytes are not those of the texts."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
+        return None
+    declared = _ENCODING.match(head[:256])
+    name = declared.group(1).decode().lower() if declared else "utf-8"
+    known = {"utf-8": "utf-8", "utf8": "utf-8", "windows-1251": "windows-1251", "cp1251": "windows-1251"}
+    return known.get(name)
+
+
+def _without_flag(head: bytes, encoding: str) -> bytes:
+    """Full or delta: the flag says nothing about how a record is read."""
+    name = "СодержитТолькоИзменения"
+    return re.sub(f"<{name}>[^<]*</{name}>".encode(encoding), b"", head)
+
+
+def _label(kind: str, record: bytes, encoding: str) -> int:
+    """What kind of document it is, by its first record: 3.x splits an offer over files of offers, prices and rests."""
+    if kind == "catalogue":
+        return 1
+    if "<Наименование".encode(encoding) in record:
+        return 2
+    return 3 if "<Цены".encode(encoding) in record else 4
+
+
+def _catalogue_id(kind: str, head: bytes, encoding: str) -> str:
+    """The catalogue's Ид as the reader takes it: a package of offers names its catalogue."""
+    prolog = f'<?xml version="1.0" encoding="{encoding}"?><x>'.encode()
+    root = etree.fromstring(prolog + head, etree.XMLParser(recover=True, resolve_entities=False, no_network=True))
+    texts = {item.tag: (item.text or "").strip() for item in root if isinstance(item.tag, str)}
+    identity = texts.get("Ид", "")
+    if kind == "offers":
+        identity = texts.get("ИдКаталога") or identity
+    return identity.strip("#").strip()
+
+
+class _Scan:
+    """Finds the borders of records in the bytes of one document."""
+
+    def __init__(self, owner: RecordFilter, encoding: str) -> None:
+        self._owner = owner
+        self._encoding = encoding
+        alternatives = "|".join((*_CONTAINERS, "ТипыЦен"))
+        self._heads = re.compile(f"<({alternatives})[\\s>]".encode(encoding))
+        self._container_of = {name.encode(encoding): name for name in _CONTAINERS}
+        self._price_types_end = "</ТипыЦен>".encode(encoding)
+        self._documents = re.compile("<(?:Документ|Контейнер)[\\s>]".encode(encoding))
+        self._buffer = b""
+        self._step = self._look_for_container
+        self._head = bytearray()
+        self._start = self._end = self._close = b""
+        self._identity = re.compile(b"")
+        self._kind = ""
+        self._track: Track | None = None
+
+    def run(self, first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """All pieces of the document that are to be parsed."""
+        chunk: bytes | None = first
+        while chunk is not None:
+            self._buffer += chunk
+            following = next(chunks, None)
+            while (piece := self._step(last=following is None)) is not None:
+                if piece:
+                    yield piece
+            chunk = following
+        if self._buffer:
+            yield self._buffer
+
+    # Each step takes from the buffer what it understands and returns what of it is to be parsed; None: more is needed.
+
+    def _look_for_container(self, *, last: bool) -> bytes | None:
+        found = self._heads.search(self._buffer)
+        if self._documents.search(self._buffer, 0, found.start() if found else len(self._buffer)):
+            return self._give_up()
+        if found is None:
+            return self._take(len(self._buffer) - _TAIL) if not last and len(self._buffer) > _TAIL else None
+        name = self._container_of.get(found.group(1))
+        if name is None:  # price types before any container: the classifier's
+            end = self._buffer.find(self._price_types_end, found.end())
+            if end < 0:
+                return self._give_up() if last or len(self._buffer) > RECORD_LIMIT else None
+            self._owner.add_price_types(self._buffer[found.start() : end])
+            return self._take(end + len(self._price_types_end))
+        opened = self._buffer.find(b">", found.start())
+        if opened < 0:
+            return self._give_up() if last else None
+        self._enter(_CONTAINERS[name], name)
+        return self._take(opened + 1)
+
+    def _enter(self, kind: str, name: str) -> None:
+        element, encoding = ELEMENTS[kind], self._encoding
+        self._kind = kind
+        self._head = bytearray()
+        self._start = f"<{element}".encode(encoding)
+        self._end = f"</{element}>".encode(encoding)
+        self._close = f"</{name}>".encode(encoding)
+        self._identity = re.compile(f"<{element}[^<>]*>\\s*<Ид>([^<>&]{{1,200}})</Ид>".encode(encoding))
+        self._step = self._look_for_first
+
+    def _look_for_first(self, *, last: bool) -> bytes | None:
+        at = self._find_start(0, len(self._buffer))
+        close = self._buffer.find(self._close)
+        if close >= 0 and (at < 0 or close < at):
+            self._step = self._look_for_container
+            return self._take(close + len(self._close))
+        if at < 0:
+            if len(self._head) > RECORD_LIMIT:
+                return self._give_up()
+            if last or len(self._buffer) <= _TAIL:
+                return None
+            size = len(self._buffer) - _TAIL
+            self._head += self._buffer[:size]
+            return self._take(size)
+        end = self._record_end(at)
+        if end < 0:
+            return self._give_up() if last or len(self._buffer) - at > RECORD_LIMIT else None
+        self._head += self._buffer[:at]
+        self._track = self._owner.open(self._kind, bytes(self._head), self._buffer[at:end], self._encoding)
+        self._step = self._cut_records
+        return self._take(at)
+
+    def _cut_records(self, *, last: bool) -> bytes | None:
+        """Cut what is unchanged out of the whole records in the buffer."""
+        del last
+        buffer, track = self._buffer, self._track
+        assert track is not None
+        out: list[bytes] = []
+        done = kept = 0  # what lies before `done` is settled; from `kept` on it goes to the parser
+        nested = False
+        while (at := self._find_start(done, len(buffer))) >= 0 and not buffer[done:at].strip():
+            end = self._record_end(at)
+            if end < 0:
+                break
+            if self._find_start(at + 1, end) >= 0:
+                nested = True
+                break
+            if track.unchanged(buffer[at:end], self._identity_of(at, end)):
+                out.append(buffer[kept:at])
+                kept = end
+            done = end
+        out.append(buffer[kept:done])
+        self._buffer = rest = buffer[done:]
+        if nested or len(rest) > RECORD_LIMIT:
+            out.append(self._give_up())
+        elif (at >= 0 and buffer[done:at].strip()) or (at < 0 and len(rest.strip()) > _TAIL):
+            self._step = self._look_for_container  # the list of records ended
+        elif not done:
+            return None
+        return b"".join(out)
+
+    def _identity_of(self, at: int, end: int) -> bytes | None:
+        """The record's Ид where it is plain to see; a characteristic among products is no product."""
+        found = self._identity.match(self._buffer, at, end)
+        identity = found.group(1) if found else None
+        if identity is None or identity != identity.strip() or (b"#" in identity and self._kind == "catalogue"):
+            return None
+        return identity
+
+    def _record_end(self, at: int) -> int:
+        """Where the record at ``at`` ends, past texts in which its end tag may stand as text; -1: not in the buffer."""
+        end = self._buffer.find(self._end, at)
+        begin = at
+        while end >= 0:
+            inside = self._text_before(begin, end)
+            if inside is None:
+                return end + len(self._end)
+            opening, closing = inside
+            begin = self._buffer.find(closing, opening)
+            if begin < 0:
+                return -1
+            if begin > end:
+                end = self._buffer.find(self._end, begin)
+        return -1
+
+    def _text_before(self, begin: int, end: int) -> tuple[int, bytes] | None:
+        """The first CDATA section, comment or instruction within these bytes, and what closes it."""
+        found: tuple[int, bytes] | None = None
+        if self._buffer.find(b"<!", begin, end) < 0 and self._buffer.find(b"<?", begin, end) < 0:
+            return None
+        for opening, closing in _TEXTS:
+            at = self._buffer.find(opening, begin, end)
+            if at >= 0 and (found is None or at < found[0]):
+                found = at, closing
+        return found
+
+    def _find_start(self, begin: int, end: int) -> int:
+        """Where a record's start tag stands; names that only begin so (``Товары``) are passed over."""
+        size = len(self._start)
+        at = self._buffer.find(self._start, begin, end)
+        while at >= 0 and self._buffer[at + size : at + size + 1] not in _AFTER_NAME:
+            at = self._buffer.find(self._start, at + size, end)
+        return at
+
+    def _take(self, size: int) -> bytes:
+        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        return taken
+
+    def _give_up(self) -> bytes:
+        """From here on everything goes to the parser."""
+        self._owner.untracked = True
+        self._step = self._pass
+        return self._take(len(self._buffer))
+
+    def _pass(self, *, last: bool) -> bytes | None:
+        del last
+        return self._take(len(self._buffer)) or None

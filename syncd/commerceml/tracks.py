@@ -1,0 +1,112 @@
+"""What became of the records of one kind in one document: which were cut out, and what was made of the others."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from dataclasses import dataclass, field
+
+from xxhash import xxh3_64_intdigest
+
+from syncd.commerceml.known import Known, Signature, key_of
+from syncd.commerceml.values import base_id
+from syncd.model.records import BadRecord, Item, Record
+
+
+@dataclass(slots=True)
+class Seen:
+    """Ids of one catalogue whose records were cut out: hashes, as ``known.key_of(id, 0)`` makes them."""
+
+    catalogue_id: str
+    hashes: array[int] = field(default_factory=lambda: array("Q"))
+
+
+@dataclass(slots=True)
+class _Pending:
+    identity: bytes
+    key: int
+    value: int
+    lines: int
+
+
+@dataclass(slots=True)
+class Track:
+    """One kind of record, in the order of the document. ``label`` is the kind of document, see ``Known.labels``."""
+
+    known: Known
+    label: int = 0
+    context: int = 0
+    encoding: str = "utf-8"
+    seen: list[Seen] = field(default_factory=list)
+    lines: int = 0
+    """Lines cut out so far."""
+    _pending: deque[_Pending] = field(default_factory=deque)
+    _closed: int = 0
+    _made: dict[tuple[str, tuple[object, ...]], None] = field(default_factory=dict)
+    _bad: bool = False
+
+    def begin(self, catalogue_id: str, label: int, context: int, encoding: str) -> None:
+        """A container's records begin."""
+        self.label, self.context, self.encoding = label, context, encoding
+        self.known.labels.setdefault(label, set())
+        self.seen.append(Seen(catalogue_id))
+
+    def unchanged(self, record: bytes, identity: bytes | None) -> bool:
+        """Whether this record may be cut out; otherwise it waits for what the reader makes of it."""
+        if identity is None:
+            self._pending.append(_Pending(b"", 0, 0, self.lines))
+            return False
+        known = self.known
+        key = key_of(identity, self.label)
+        value = xxh3_64_intdigest(record, seed=self.context) or 1
+        if known.skip(key, value):
+            self.lines += record.count(b"\n")
+            if b"#" in identity or self.encoding != "utf-8":
+                identity = base_id(identity.decode(self.encoding)).encode()
+            self.seen[-1].hashes.append(key_of(identity, 0))
+            return True
+        self._pending.append(_Pending(identity, key, value, self.lines))
+        return False
+
+    def note(self, ordinal: int, item: Item) -> int:
+        """The reader made this item of the ``ordinal``-th record (from 1) it was given.
+
+        Returns how many lines of the document were cut out before it.
+        """
+        while self._closed < ordinal - 1:
+            self._close()
+        if isinstance(item, Record):
+            self._made[item.entity, item.key] = None
+            if not item.stub:
+                self.known.labels[self.label].add(item.entity)
+        elif isinstance(item, BadRecord):
+            self._bad = True
+        return self._pending[0].lines if self._pending else self.lines
+
+    def settle(self, records: int) -> bool:
+        """The document was read to its end, with so many records taken up by the reader.
+
+        ``False`` when these are not the records that were let through: then nothing learnt here is to be trusted.
+        """
+        same = records == self._closed + len(self._pending)
+        while self._pending:
+            self._close()
+        return same
+
+    def _close(self) -> None:
+        """The oldest record that was let through is done: next time it may be skipped, unless it was bad."""
+        self._closed += 1
+        if self._pending:
+            pending = self._pending.popleft()
+            if pending.identity and len(self.known.labels) > 1:
+                self.known.touch(pending.identity, self.label)
+            if self._made and not self._bad and pending.value:
+                self.known.add(pending.key, pending.value, self._signature())
+        self._made = {}
+        self._bad = False
+
+    def _signature(self) -> Signature:
+        counts: dict[str, int] = {}
+        for entity, _ in self._made:
+            counts[entity] = counts.get(entity, 0) + 1
+        return tuple(sorted(counts.items()))

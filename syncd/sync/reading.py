@@ -1,0 +1,235 @@
+"""Reading a package: its documents go record by record into staging, unchanged records are not even parsed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from syncd.commerceml.fast import RecordFilter
+from syncd.commerceml.known import Known
+from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
+from syncd.errors import DataError
+from syncd.mappings.requisites import order_requisites
+from syncd.model.records import BadRecord, Item, OrderDocument, Record, WholeSet
+from syncd.store import fingerprints, packages
+from syncd.store.db import Conn
+from syncd.store.packages import Claim
+from syncd.store.stage import Stage
+from syncd.sync.context import Context
+from syncd.sync.sources import Source
+from syncd.sync.spool import Spool
+
+BAD_RECORDS_KEPT: Final = 1000
+"""Bad records of one package that get a journal row each; the rest are counted."""
+_CHECK_EVERY: Final = 500  # records between two looks at the clock
+_OFFER_ENTITIES: Final = frozenset({"offer", "price", "stock"})
+
+
+class LeaseLost(Exception):
+    """Another worker has the package now: what was staged here is dropped."""
+
+
+class Unsure(Exception):
+    """A document broke off after unchanged records had been skipped: the package is read again without skipping."""
+
+
+class Stopping(Exception):
+    """The worker was told to stop: the package goes back to the queue."""
+
+
+@dataclass(slots=True)
+class Bad:
+    """What could not be used, kept for the journal."""
+
+    rows: list[tuple[str, BadRecord]] = field(default_factory=list)
+    keys: dict[str, set[str]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, file: str, bad: BadRecord) -> None:
+        self.counts[bad.entity] += 1
+        if bad.key:
+            self.keys.setdefault(bad.entity, set()).add(bad.key)
+        if len(self.rows) < BAD_RECORDS_KEPT:
+            self.rows.append((file, bad))
+
+
+@dataclass(slots=True)
+class Run:
+    """One import under way."""
+
+    ctx: Context
+    claim: Claim
+    conn: Conn
+    reading: Conn
+    stage: Stage
+    spool: Spool
+    stopping: Callable[[], bool]
+    bad: Bad = field(default_factory=Bad)
+    broken: list[tuple[str, DataError]] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    known: dict[str, Known] = field(default_factory=dict)
+    fast: bool = True
+    """Whether unchanged records may be skipped; not when an older package is read again."""
+    files: int = 0
+    records: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    file: str = ""
+    beat_at: float = 0.0
+
+    def again(self) -> Run:
+        """The same import from its beginning, skipping nothing."""
+        for index in range(self.files):
+            self.stage.drop_file(index)
+        self.spool.rewind(0)
+        return Run(
+            self.ctx, self.claim, self.conn, self.reading, self.stage, self.spool, self.stopping, fast=False
+        )  # fmt: skip
+
+
+def read_file(state: Run, index: int, source: Source) -> None:
+    """Stage one document. A broken one leaves nothing of itself behind."""
+    encoding: str | None = None
+    while True:
+        mark, done = state.spool.mark(), state.bytes_done
+        state.stage.begin_file(index)
+        document = _Document(state, source, encoding)
+        try:
+            document.read()
+            break
+        except DataError as error:
+            state.bytes_done = done
+            if state.known:
+                raise Unsure from error
+            state.stage.drop_file(index)
+            state.spool.rewind(mark)
+            if isinstance(error, EncodingMismatch) and encoding is None:
+                encoding = "windows-1251"
+                continue
+            state.broken.append((source.name, document.placed(error)))
+            return
+    _collect(state, document.reader, document.bad)
+    if encoding:
+        state.warnings["declared UTF-8, read as windows-1251"] += 1
+
+
+class _Document:
+    """One reading of one document."""
+
+    def __init__(self, state: Run, source: Source, encoding: str | None) -> None:
+        self._state = state
+        self._source = source
+        self.bad = Bad()
+        chunks = _counted(state, source.open())
+        self._filter = RecordFilter(chunks, self._load, encoding=encoding) if state.fast else None
+        pieces = iter(self._filter) if self._filter else chunks
+        self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx))
+
+    def _load(self, kind: str) -> Known:
+        """What is known of a kind of record, loaded once for the package."""
+        state = self._state
+        if kind not in state.known:
+            policy = repr(state.ctx.settings.imports)
+            state.known[kind] = fingerprints.load(state.conn, state.claim.tenant, kind, policy=policy)
+        return state.known[kind]
+
+    def read(self) -> None:
+        """Stage every record. Raises ``DataError`` when the document cannot be read to its end."""
+        state, reader, found = self._state, self.reader, self._filter
+        tracks = found.tracks if found else {}
+        for item in reader:
+            track = tracks.get(reader.element)
+            if isinstance(item, Record | BadRecord) and track is not None:
+                item.line += track.note(reader.records[reader.element], item)
+                if (
+                    item.line
+                    and isinstance(item, Record)
+                    and reader.element == "Товар"
+                    and item.entity in _OFFER_ENTITIES
+                ):
+                    self._load(
+                        "offers"
+                    ).spoiled = True  # a catalogue spoke of offers: the other kind's word is not the last
+            if (refused := _take(state, self._source.name, item, self.bad)) is not None and track is not None:
+                track.note(reader.records[reader.element], refused)
+        if found is not None:
+            found.settle(reader.records)
+            if found.untracked and (reader.counts["Товар"] or reader.counts["Предложение"]):
+                for kind in ("catalogue", "offers"):
+                    self._load(kind).spoiled = True
+
+    def placed(self, error: DataError) -> DataError:
+        """The error with the line of the document as it came: unchanged records were cut out before it."""
+        cut = sum(track.lines for track in self._filter.tracks.values()) if self._filter else 0
+        if cut and isinstance(error.params.get("line"), int):
+            error.params["line"] += cut
+        return error
+
+
+def _collect(state: Run, reader: Reader, bad: Bad) -> None:
+    state.unknown.update(reader.unknown)
+    state.warnings.update(reader.warnings)
+    state.bad.counts.update(bad.counts)
+    for entity, keys in bad.keys.items():
+        state.bad.keys.setdefault(entity, set()).update(keys)
+    state.bad.rows.extend(bad.rows[: BAD_RECORDS_KEPT - len(state.bad.rows)])
+
+
+def policy_of(ctx: Context) -> ReadPolicy:
+    imports = ctx.settings.imports
+    return ReadPolicy(
+        prices_replace=imports.prices == "replace",
+        stocks_replace=imports.stocks == "replace",
+        order_requisites=order_requisites(ctx.settings.exchange.order_requisites),
+    )
+
+
+def _counted(state: Run, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        state.bytes_done += len(chunk)
+        beat(state)
+
+
+def _take(state: Run, file: str, item: Item, bad: Bad) -> BadRecord | None:
+    """Stage one item. Returns what was refused of it."""
+    refused: BadRecord | None = None
+    if isinstance(item, Record):
+        try:
+            state.stage.add(item)
+        except DataError as error:
+            refused = BadRecord(item.entity, "/".join(map(str, item.key)), item.entity, item.line, error)
+            bad.add(file, refused)
+    elif isinstance(item, WholeSet):
+        state.stage.whole_set(item.entity, item.of)
+    elif isinstance(item, OrderDocument):
+        state.spool.put(item)
+        for party in item.counterparties:
+            if item.number_1c and party.key and party.key[0]:
+                state.stage.add(party)
+    elif isinstance(item, BadRecord):
+        bad.add(file, item)
+    state.records += 1
+    if state.records % _CHECK_EVERY == 0:
+        beat(state)
+    return refused
+
+
+def beat(state: Run, *, force: bool = False) -> None:
+    """Keep the lease from the loop that does the work: a worker that hangs loses it."""
+    if state.stopping():
+        raise Stopping
+    lease = state.ctx.settings.worker.lease_seconds
+    now = time.monotonic()
+    if not force and now - state.beat_at < min(1.0, lease / 4):
+        return
+    state.beat_at = now
+    progress = {
+        "file": state.file, "records": state.records, "bytes": state.bytes_done, "total": state.bytes_total,
+    }  # fmt: skip
+    if not packages.heartbeat(state.conn, state.claim, lease, progress):
+        raise LeaseLost
