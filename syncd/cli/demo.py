@@ -80,7 +80,7 @@ def _run(found: Settings, console: Console, *, once: bool) -> bool:
     _greet(console, found, path)
     with ExitStack() as stack:
         where = stack.enter_context(servers(found))
-        stack.enter_context(_logged_into(path))
+        log_begins = stack.enter_context(_logged_into(path))
         log.configure("json", found.log.level)
         prepare(where)
         db = Database(where.database_url, size=4)
@@ -88,7 +88,7 @@ def _run(found: Settings, console: Console, *, once: bool) -> bool:
         granted = _register(db, found)
         supervisor = stack.enter_context(Supervisor(where, host=found.api.host, port=_port(found)))
         stack.enter_context(_watched(supervisor))
-        _wait_until_ready(supervisor, path)
+        _wait_until_ready(supervisor, path, log_begins)
         seconds = time.monotonic() - started
         console.print(
             tr(f"Ready in {seconds:.1f} s: {supervisor.address}", f"Готово за {seconds:.1f} с: {supervisor.address}")
@@ -203,15 +203,19 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _logged_into(path: Path) -> Iterator[None]:
-    """What this process and the roles write to stderr goes into the file; an error that ends the demo does not."""
+def _logged_into(path: Path) -> Iterator[int]:
+    """What this process and the roles write to stderr goes into the file; an error that ends the demo does not.
+
+    Gives the file's size at the beginning.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     terminal = os.dup(2)
     with path.open("ab") as file:
         os.dup2(file.fileno(), 2)
+        begins = file.tell()
     try:
-        yield
+        yield begins
     finally:
         sys.stderr.flush()
         os.dup2(terminal, 2)
@@ -242,12 +246,12 @@ def _port(found: Settings) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(supervisor: Supervisor, path: Path) -> None:
+def _wait_until_ready(supervisor: Supervisor, path: Path, begins: int) -> None:
     """Raises ``ConfigError`` with the end of the log when a role cannot start."""
     try:
         supervisor.wait_until_ready(threading.Event())
     except ConfigError as error:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
+        lines = path.read_bytes()[begins:].decode("utf-8", "replace").splitlines()[-_TAIL:]
         said = tr("syncd did not start; its log ends with", "syncd не запустился; конец его лога")
         detail = "\n".join([f"{said}:", *lines])
         raise ConfigError("E402", file=str(path), detail=detail) from error

@@ -349,8 +349,11 @@ def _back(client: StandardClient, orders: KeptOrders, report: OrdersReport, bar:
 
 
 def _line(line: Exchange) -> str:
-    """One request and its answer in one line."""
-    answer = line.head[:_HEAD].decode("utf-8", "replace").strip().replace("\r", "").replace("\n", " ⏎ ")
+    """One request and its answer in one line; what checkauth hands out is a secret and is not shown."""
+    lines = line.head[:_HEAD].decode("utf-8", "replace").strip().splitlines()
+    if line.mode == "checkauth" and lines[:1] == ["success"]:
+        lines[1:] = ["…"]
+    answer = " ⏎ ".join(lines)
     sent = f" {line.sent} B" if line.sent else ""
     what = f"{line.type}/{line.mode}" + (f" {line.filename}" if line.filename else "")
     result = f"HTTP {line.status}" if line.status else tr("no answer", "нет ответа")

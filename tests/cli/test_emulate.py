@@ -114,6 +114,8 @@ def test_a_session_brings_the_numbers_of_new_orders_back(ours: Ours, run: Run) -
         assert again.code == 0, again.err
         assert "catalog/file" in again.err
         assert "catalog/import" not in again.err
+        assert "catalog/checkauth → HTTP 200" in again.err
+        assert "sessid" not in again.err
         assert len(shop.orders("W-1")) == 1
 
 
