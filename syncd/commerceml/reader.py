@@ -145,12 +145,15 @@ class Reader:
         elif name in _LISTS:
             if parent is not None and (parent.getparent() is None or parent is self._heads.container):
                 yield from self._heads.before_record()
+                self.element = ""
                 yield from _LISTS[name](element, self._context)
         elif element is self._heads.container:
             yield from self._heads.close()
 
     def _record(self, name: str, element: Element) -> Iterable[Item]:
         line = line_of(element)
+        self.element = name
+        self.records[name] += 1
         try:
             if name == "Товар":
                 return read_product(element, self._context, line)
