@@ -99,6 +99,7 @@ class Imports(_Section):
 
     prices: Literal["replace", "keep"] = "replace"
     stocks: Literal["replace", "keep"] = "replace"
+    skip_unchanged: bool = True
     attempts: int = Field(default=5, ge=1, le=100)
 
 

@@ -55,7 +55,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))
     try:
         with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool:
-            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping))
+            fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE
+            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping, fast=fast))
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
         return None

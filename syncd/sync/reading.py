@@ -11,6 +11,7 @@ from typing import Final
 from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
 from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
+from syncd.commerceml.tracks import Seen
 from syncd.errors import DataError
 from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, Item, OrderDocument, Record, WholeSet
@@ -25,6 +26,7 @@ from syncd.sync.spool import Spool
 BAD_RECORDS_KEPT: Final = 1000
 """Bad records of one package that get a journal row each; the rest are counted."""
 _CHECK_EVERY: Final = 500  # records between two looks at the clock
+_ENTITY: Final = {"Товар": "product", "Предложение": "offer"}
 _OFFER_ENTITIES: Final = frozenset({"offer", "price", "stock"})
 
 
@@ -72,6 +74,8 @@ class Run:
     unknown: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     known: dict[str, Known] = field(default_factory=dict)
+    skipped: list[tuple[str, Seen]] = field(default_factory=list)
+    """Entity and ids of the records that were skipped, per catalogue."""
     fast: bool = True
     """Whether unchanged records may be skipped; not when an older package is read again."""
     files: int = 0
@@ -158,6 +162,8 @@ class _Document:
                 track.note(reader.records[reader.element], refused)
         if found is not None:
             found.settle(reader.records)
+            for element, track in tracks.items():
+                state.skipped += [(_ENTITY[element], seen) for seen in track.seen if seen.hashes]
             if found.untracked and (reader.counts["Товар"] or reader.counts["Предложение"]):
                 for kind in ("catalogue", "offers"):
                     self._load(kind).spoiled = True
