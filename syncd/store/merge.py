@@ -7,6 +7,7 @@ Rules, the same for every protocol:
 - a record whose content does not differ is not written, so its revision stays;
 - a row written by a newer package is left alone;
 - a stub only says that an object exists and never changes a stored row;
+- several statements of one package about one record count as one and say what they say one after the other;
 - nothing is deleted: ``deleted_at`` is set, and cleared when the record returns.
 """
 
@@ -45,10 +46,11 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
     """
     entity = ENTITIES[name]
     parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
-    if one(conn, _sql(name).duplicates):
+    keys = one(conn, _sql(name).keys) or {}
+    if keys["most"] > 1:
         execute(conn, _sql(name).needless)
         execute(conn, _sql(name).fold)
-    counters = Counters(read=_count(conn, _sql(name).count))
+    counters = Counters(read=keys["number"])
     changed = one(conn, _sql(name).update, **parameters) or {}
     counters.updated, counters.removed = changed["updated"], changed["removed"]
     absent = execute(conn, _sql(name).absent, **parameters) if whole_sets and entity.scope else 0
@@ -59,15 +61,9 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
     return counters
 
 
-def _count(conn: Conn, query: str) -> int:
-    row = one(conn, query)
-    return int(row["n"]) if row else 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Statements:
-    count: str
-    duplicates: str
+    keys: str
     needless: str
     fold: str
     update: str
@@ -79,8 +75,7 @@ class _Statements:
 def _sql(name: str) -> _Statements:
     entity = ENTITIES[name]
     return _Statements(
-        count=f'SELECT count(*) AS n FROM "{stage_name(name)}"',  # noqa: S608 - names come from the model
-        duplicates=_duplicates_sql(entity),
+        keys=_keys_sql(entity),
         needless=_needless_sql(entity),
         fold=_fold_sql(entity),
         update=_update_sql(entity),
@@ -113,9 +108,11 @@ def _merged(field: Field) -> str:
     return f'coalesce({_stated(field)}, t."{name}")'
 
 
-def _duplicates_sql(entity: Entity) -> str:
+def _keys_sql(entity: Entity) -> str:
+    """How many keys were staged, and how often the one stated most."""
     return f"""
-        SELECT 1 FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)} HAVING count(*) > 1 LIMIT 1
+        SELECT count(*) AS number, coalesce(max(times), 0) AS most
+        FROM (SELECT count(*) AS times FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)}) k
     """  # noqa: S608 - names come from the model, never from data
 
 
