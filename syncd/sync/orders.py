@@ -47,8 +47,8 @@ class NewLine:
         """As it is stored."""
         return {
             "offer_id": self.offer_id, "name": self.name, "sku": self.sku, "unit": self.unit,
-            "quantity": str(self.quantity), "price": str(self.price), "amount": str(self.amount),
-            "is_service": self.is_service,
+            "quantity": format(self.quantity, "f"), "price": format(self.price, "f"),
+            "amount": format(self.amount, "f"), "is_service": self.is_service,
         }  # fmt: skip
 
 
