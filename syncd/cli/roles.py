@@ -40,7 +40,7 @@ def end_with_parent() -> None:
     """
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        os.read(0, 1)  # not sys.stdin: its lock, held by a daemon thread, would break the interpreter's end
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="syncd-parent", daemon=True).start()

@@ -124,7 +124,6 @@ class _Scan:
         self._heads = re.compile(f"<({alternatives})[\\s>]".encode(encoding))
         self._container_of = {name.encode(encoding): name for name in _CONTAINERS}
         self._price_types_end = "</ТипыЦен>".encode(encoding)
-        self._documents = re.compile("<(?:Документ|Контейнер)[\\s>]".encode(encoding))
         self._buffer = b""
         self._step = self._look_for_container
         self._head = bytearray()
@@ -150,8 +149,6 @@ class _Scan:
 
     def _look_for_container(self, *, last: bool) -> bytes | None:
         found = self._heads.search(self._buffer)
-        if self._documents.search(self._buffer, 0, found.start() if found else len(self._buffer)):
-            return self._give_up()
         if found is None:
             return self._take(len(self._buffer) - _TAIL) if not last and len(self._buffer) > _TAIL else None
         name = self._container_of.get(found.group(1))

@@ -1,0 +1,180 @@
+"""Skipping unchanged records ends in the same rows and counters as reading every one of them: the slow path is the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from syncd.config import Settings
+from syncd.model import ENTITIES
+from syncd.queue.broker import Doorbell
+from syncd.store import packages, uploads
+from syncd.store.db import Database, every
+from syncd.store.packages import PackageFile
+from syncd.sync import imports
+from syncd.sync.context import Context
+
+FAST, SLOW = "fast", "slow"
+TABLES = ("product", "offer", "price", "stock")
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Two companies that get the same files: one skips, the other reads everything."""
+
+    fast: Context
+    slow: Context
+
+    def take(self, *documents: bytes) -> None:
+        results = [_import(ctx, tenant, documents) for ctx, tenant in ((self.fast, FAST), (self.slow, SLOW))]
+        assert results[0].outcome == results[1].outcome
+        assert _nonzero(results[0].counters) == _nonzero(results[1].counters)
+        for name in TABLES:
+            assert _rows(self.fast.db, FAST, name) == _rows(self.slow.db, SLOW, name)
+
+    def known(self) -> int:
+        with self.fast.db.transaction() as conn:
+            rows = every(
+                conn, "SELECT octet_length(record_keys) AS bytes FROM known_record WHERE tenant = %(t)s", t=FAST
+            )
+        return sum(row["bytes"] for row in rows) // 8
+
+
+def _import(ctx: Context, tenant: str, documents: tuple[bytes, ...]) -> imports.Result:
+    with ctx.db.transaction() as conn:
+        files = [
+            PackageFile(f"{n}.xml", uploads.store(conn, tenant, f"{n}.xml", iter([data]), type_="catalog"))
+            for n, data in enumerate(documents)
+        ]
+        packages.create(conn, tenant, files, source="test", lane="catalog")
+    claim = imports.claim_next(ctx)
+    assert claim is not None
+    assert claim.tenant == tenant
+    result = imports.run(ctx, claim)
+    assert result is not None
+    return result
+
+
+def _nonzero(counters: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {name: value for name, value in counters.items() if any(value.values())}
+
+
+def _rows(db: Database, tenant: str, name: str) -> list[dict[str, Any]]:
+    entity = ENTITIES[name]
+    columns = ", ".join(f'"{field.name}"' for field in entity.all_fields)
+    keys = ", ".join(f'"{key}"' for key in entity.key_names)
+    with db.transaction() as conn:
+        return every(
+            conn,
+            f'SELECT {columns}, extra, deleted_at IS NOT NULL AS gone FROM "{entity.plural}" '
+            f"WHERE tenant = %(t)s ORDER BY {keys}",
+            t=tenant,
+        )
+
+
+@pytest.fixture(scope="module")
+def oracle(worker_database: str) -> Iterator[Oracle]:
+    db = Database(worker_database, size=4)
+    slow = Settings.model_validate({"imports": {"skip_unchanged": False}})
+    yield Oracle(Context(db, Settings(), Doorbell(None)), Context(db, slow, Doorbell(None)))
+    db.close()
+
+
+def _clean(oracle: Oracle) -> None:
+    with oracle.fast.db.transaction() as conn:
+        names = [row["t"] for row in every(conn, "SELECT tablename AS t FROM pg_tables WHERE schemaname = 'public'")]
+        wanted = ", ".join(f'"{name}"' for name in names if name != "alembic_version")
+        conn.execute(f"TRUNCATE {wanted} CASCADE".encode())
+
+
+IDS = st.sampled_from(["a", "b", "c", "a#1", "a#a", "б"])
+WORDS = st.sampled_from(["Раз", "Два", "x<y", "", "<![CDATA[ </Товар> ]]>"])
+
+
+def _text(word: str) -> str:
+    return word if word.startswith("<![") else word.replace("<", "&lt;")
+
+
+@st.composite
+def _products(draw: st.DrawFn) -> str:
+    records = []
+    for _ in range(draw(st.integers(0, 5))):
+        gone = draw(st.sampled_from(["", "", "", ' Статус="Удален"']))
+        identity = draw(st.one_of(IDS.map(lambda i: f"<Ид>{i}</Ид>"), st.just("")))
+        name = draw(WORDS)
+        extra = draw(st.sampled_from(["", "<Артикул>1</Артикул>", "<Новое>1</Новое>", "<Вес>много</Вес>"]))
+        records.append(f"<Товар{gone}>{identity}<Наименование>{_text(name)}</Наименование>{extra}</Товар>\n")
+    flag = draw(st.sampled_from(["true", "false"]))
+    catalogue = draw(st.sampled_from(["c1", "c2"]))
+    return (
+        f'<Каталог СодержитТолькоИзменения="{flag}"><Ид>{catalogue}</Ид><Наименование>К</Наименование><Товары>'
+        f"{''.join(records)}</Товары></Каталог>"
+    )
+
+
+@st.composite
+def _offers(draw: st.DrawFn) -> str:
+    described, priced, stocked = draw(st.sampled_from([(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1)]))
+    currency = draw(st.sampled_from(["RUB", "USD"]))
+    records = []
+    for _ in range(draw(st.integers(0, 5))):
+        parts = [draw(st.one_of(IDS.map(lambda i: f"<Ид>{i}</Ид>"), st.just("")))]
+        if described:
+            parts.append(f"<Наименование>{_text(draw(WORDS))}</Наименование>")
+        if priced and draw(st.booleans()):
+            price = draw(st.sampled_from(["1", "2", "0", "сто", None]))
+            row = f"<Цена><ИдТипаЦены>t</ИдТипаЦены><ЦенаЗаЕдиницу>{price}</ЦенаЗаЕдиницу></Цена>" if price else ""
+            parts.append(f"<Цены>{row}</Цены>")
+        if stocked and draw(st.booleans()):
+            parts.append(
+                f'<Склад ИдСклада="w{draw(st.integers(1, 2))}" КоличествоНаСкладе="{draw(st.integers(0, 2))}"/>'
+            )
+        records.append(f"<Предложение>{''.join(parts)}</Предложение>\n")
+    return (
+        "<ПакетПредложений><Ид>c1#</Ид><ИдКаталога>c1</ИдКаталога>"
+        f"<ТипыЦен><ТипЦены><Ид>t</Ид><Валюта>{currency}</Валюта></ТипЦены></ТипыЦен>"
+        f"<Предложения>{''.join(records)}</Предложения></ПакетПредложений>"
+    )
+
+
+@st.composite
+def _document(draw: st.DrawFn) -> bytes:
+    body = "".join(draw(st.lists(st.one_of(_products(), _offers()), min_size=1, max_size=2)))
+    encoding = draw(st.sampled_from(["UTF-8", "UTF-8", "UTF-8", "windows-1251", "UTF-16"]))
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?><КоммерческаяИнформация ВерсияСхемы="2.07">{body}'
+        "</КоммерческаяИнформация>"
+    )
+    data = text.encode(encoding)
+    return data if draw(st.integers(0, 9)) else data[: -draw(st.integers(1, 60))]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(_document(), min_size=1, max_size=2), min_size=2, max_size=4), st.data())
+def test_the_fast_path_equals_the_slow_one_on_any_series_of_packages(
+    oracle: Oracle, series: list[list[bytes]], data: st.DataObject
+) -> None:
+    _clean(oracle)
+    for package in series:
+        oracle.take(*package)
+        if data.draw(st.booleans()):
+            oracle.take(*package)  # the same again: a client that lost our answer
+
+
+def test_an_unchanged_export_is_known_after_the_first_import(oracle: Oracle) -> None:
+    _clean(oracle)
+    records = "".join(f"<Товар><Ид>{n}</Ид><Наименование>Т</Наименование></Товар>" for n in range(100))
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?><КоммерческаяИнформация ВерсияСхемы="2.07"><Каталог><Ид>c</Ид><Товары>'
+        f"{records}</Товары></Каталог></КоммерческаяИнформация>"
+    ).encode()
+    oracle.take(text)
+    assert oracle.known() == 100
+    oracle.take(text)
+    oracle.take(text.replace(b">57<", b">5757<", 1))
+    assert oracle.known() == 101
