@@ -42,7 +42,6 @@ class Supervisor:
     host: str
     port: int
     roles: tuple[str, ...] = ROLES
-    quiet: bool = False
     _children: dict[str, _Child] = field(default_factory=dict)
 
     @property
@@ -138,5 +137,4 @@ class Supervisor:
         # a session of its own: Ctrl-C reaches us alone, and we stop the roles in order
         return subprocess.Popen(  # noqa: S603 - our own module
             command, env=environment, stdin=subprocess.PIPE, start_new_session=True,
-            stderr=subprocess.DEVNULL if self.quiet else None,
         )  # fmt: skip
