@@ -100,6 +100,10 @@ class Imports(_Section):
     prices: Literal["replace", "keep"] = "replace"
     stocks: Literal["replace", "keep"] = "replace"
     skip_unchanged: bool = True
+    unflagged_is_full: bool = False
+    run_quiet_seconds: float = Field(default=1800, ge=1, le=86_400)
+    removal_limit_percent: float = Field(default=20, ge=0, le=100)
+    removal_limit_records: int = Field(default=50, ge=0)
     attempts: int = Field(default=5, ge=1, le=100)
 
 

@@ -112,6 +112,16 @@ CATALOGUE: dict[str, Text] = {
         "The upload of {name!r} is larger than {limit} bytes in all. Raise exchange.max_upload_mb if this is meant.",
         "Загрузка {name!r} больше {limit} байт. Если так и задумано, увеличьте exchange.max_upload_mb.",
     ),
+    "E115": Text(
+        "1c-developer",
+        "syncd does not serve type {type!r}: {reason}. Use type=catalog for goods and type=sale for orders.",
+        "syncd не обслуживает тип {type!r}: {reason}. Для товаров есть type=catalog, для заказов — type=sale.",
+    ),
+    "E116": Text(
+        "1c-developer",
+        "sessid {sessid!r} is no session of this infobase. Begin with mode=checkauth and send its fourth line.",
+        "sessid {sessid!r} — не сессия этой базы. Начните с mode=checkauth и передавайте его четвёртую строку.",
+    ),
     # E2xx: documents
     "E201": Text(
         "1c-developer",
@@ -184,6 +194,16 @@ CATALOGUE: dict[str, Text] = {
         "on-call",
         "Order {order} cannot be written for 1C: {detail}. It waits for `syncd outbox retry`; the others went on.",
         "Заказ {order} нельзя записать для 1С: {detail}. Он ждёт `syncd outbox retry`; остальные ушли.",
+    ),
+    "E223": Text(
+        "1c-developer",
+        "1C did not take order {number}, offered alone, {times} times; it is held, the others go on. Look into 1C's event log for what it stumbles over, then `syncd outbox retry {number}`.",
+        "1С не приняла заказ {number}, переданный в одиночку; попыток: {times}. Заказ отложен, остальные идут дальше. Посмотрите в журнале регистрации 1С, на чём она спотыкается, затем `syncd outbox retry {number}`.",
+    ),
+    "E224": Text(
+        "1c-developer",
+        "1C was offered {count} orders and did not confirm them, {times} exchanges in a row. syncd now offers fewer at once, to find the one that 1C stumbles over. If the connection breaks, repair that first.",
+        "1С получила заказов: {count}, и не подтвердила их; обменов подряд без подтверждения: {times}. syncd передаёт меньшими порциями, чтобы найти заказ, на котором 1С спотыкается. Если рвётся связь, сначала исправьте её.",
     ),
     # E3xx: orders and the API
     "E301": Text(
@@ -270,6 +290,21 @@ CATALOGUE: dict[str, Text] = {
         "{number} is confirmed by 1C. With --force 1C gets it again and finds its document by the number.",
         "{number} подтверждён 1С. С --force 1С получит его ещё раз и найдёт свой документ по номеру.",
     ),
+    "E416": Text(
+        "administrator",
+        "Removal {run} is not held: it was decided before, or a newer full export took its place.",
+        "Удаление {run} не придержано: оно уже решено или его заменила более новая полная выгрузка.",
+    ),
+    "E417": Text(
+        "administrator",
+        "Package {package} is {state}: only one that has ended can be replayed.",
+        "Пакет {package} в состоянии {state}: повторить можно только завершённый.",
+    ),
+    "E418": Text(
+        "administrator",
+        "{path} is there already; nothing was written. Choose an empty folder.",
+        "{path} уже есть; ничего не записано. Выберите пустую папку.",
+    ),
     "E407": Text(
         "administrator",
         "Cannot listen at {host}:{port}: {detail}. Stop what listens there, or choose another port (--port, SYNCD_API__PORT).",
@@ -295,6 +330,26 @@ CATALOGUE: dict[str, Text] = {
         "1c-developer",
         "The document has elements syncd does not read yet: {elements}. They are reported, not applied.",
         "В документе есть элементы, которые syncd пока не читает: {elements}. Они не применены, только показаны.",
+    ),
+    "E511": Text(
+        "on-call",
+        "The full export of catalogue {catalogue} leaves out {absent} of {total} ({entity}): more than the limit, so nothing was removed. `syncd package approve {run} --reason …` removes them, `syncd package reject {run} --reason …` keeps them.",
+        "Полная выгрузка каталога {catalogue} не содержит {absent} из {total} ({entity}): больше предела, поэтому ничего не удалено. `syncd package approve {run} --reason …` удалит их, `syncd package reject {run} --reason …` оставит.",
+    ),
+    "E512": Text(
+        "on-call",
+        "The full export of catalogue {catalogue} was not taken in whole ({names}), so nothing was removed. See `syncd package show {package}`; the next full export decides.",
+        "Полная выгрузка каталога {catalogue} принята не целиком ({names}), поэтому ничего не удалено. Смотрите `syncd package show {package}`; решит следующая полная выгрузка.",
+    ),
+    "E513": Text(
+        "on-call",
+        "Portions of the full export of catalogue {catalogue} are missing: only {numbers} came, so nothing was removed. The next full export decides.",
+        "У полной выгрузки каталога {catalogue} не хватает порций: пришли только {numbers}, поэтому ничего не удалено. Решит следующая полная выгрузка.",
+    ),
+    "E514": Text(
+        "on-call",
+        "The full export of catalogue {catalogue} ended after {portions} portions, the one before had {before}; it leaves out {absent} of {total} ({entity}), so nothing was removed. `syncd package approve {run} --reason …` removes them, `syncd package reject {run} --reason …` keeps them.",
+        "Полная выгрузка каталога {catalogue} закончилась после {portions} порций, в прошлой было {before}; в ней нет {absent} из {total} ({entity}), поэтому ничего не удалено. `syncd package approve {run} --reason …` удалит их, `syncd package reject {run} --reason …` оставит.",
     ),
     # E6xx: the emulated 1C
     "E601": Text(

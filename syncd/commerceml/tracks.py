@@ -18,6 +18,8 @@ class Seen:
     """Ids of one catalogue whose records were cut out: hashes, as ``known.key_of(id, 0)`` makes them."""
 
     catalogue_id: str
+    entities: set[str]
+    """What records of this kind of document state, so far."""
     hashes: array[int] = field(default_factory=lambda: array("Q"))
 
 
@@ -48,8 +50,7 @@ class Track:
     def begin(self, catalogue_id: str, label: int, context: int, encoding: str) -> None:
         """A container's records begin."""
         self.label, self.context, self.encoding = label, context, encoding
-        self.known.labels.setdefault(label, set())
-        self.seen.append(Seen(catalogue_id))
+        self.seen.append(Seen(catalogue_id, self.known.labels.setdefault(label, set())))
 
     def unchanged(self, record: bytes, identity: bytes | None) -> bool:
         """Whether this record may be cut out; otherwise it waits for what the reader makes of it."""

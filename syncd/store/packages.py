@@ -22,6 +22,16 @@ class PackageFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """A package that states again what another one stated, at that one's place in the order of arrival."""
+
+    of: UUID
+    seq: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to import a package, until the lease runs out."""
 
@@ -34,6 +44,9 @@ class Claim:
     session_id: UUID | None
     source: str
     lane: str
+    source_seq: int
+    """The place of what the package states in the order of arrival: of a replay the original's."""
+    replay_of: UUID | None
 
 
 def create(
@@ -45,14 +58,18 @@ def create(
     lane: str,
     infobase_id: UUID | None = None,
     session_id: UUID | None = None,
+    replay: Replay | None = None,
 ) -> UUID:
     """Queue a package and take its uploads."""
     made = new_id()
     execute(
         conn,
-        """INSERT INTO package (tenant, id, infobase_id, session_id, source, lane)
-           VALUES (%(t)s, %(id)s, %(infobase)s, %(session)s, %(source)s, %(lane)s)""",
+        """INSERT INTO package (tenant, id, infobase_id, session_id, source, lane, source_seq, replay_of, replay_by,
+                                replay_reason)
+           VALUES (%(t)s, %(id)s, %(infobase)s, %(session)s, %(source)s, %(lane)s, %(seq)s, %(of)s, %(by)s, %(why)s)""",
         t=tenant, id=made, infobase=infobase_id, session=session_id, source=source, lane=lane,
+        seq=replay.seq if replay else None, of=replay.of if replay else None, by=replay.by if replay else None,
+        why=replay.reason if replay else None,
     )  # fmt: skip
     for n, file in enumerate(files):
         execute(
@@ -121,7 +138,8 @@ def claim(conn: Conn, lease_seconds: float) -> Claim | None:
             ORDER BY p.seq
             FOR UPDATE SKIP LOCKED LIMIT 1
         )
-        RETURNING tenant, id, seq, lease_id, attempt, infobase_id, session_id, source, lane
+        RETURNING tenant, id, seq, lease_id, attempt, infobase_id, session_id, source, lane,
+                  coalesce(source_seq, seq) AS source_seq, replay_of
         """,
         lease=lease, seconds=lease_seconds,
     )  # fmt: skip

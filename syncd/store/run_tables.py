@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -37,12 +38,14 @@ package_seen: Final = Table(
     Column("infobase_id", Uuid()),
     Column("keys", LargeBinary, nullable=False),
     Column("portions", ARRAY(Integer), nullable=False),
+    Column("stated", Boolean, nullable=False),
     PrimaryKeyConstraint("tenant", "package_id", "entity", "catalogue_id"),
     ForeignKeyConstraint(["tenant", "package_id"], ["package.tenant", "package.id"], ondelete="CASCADE"),
     Index(None, "tenant", "entity", "seq"),
 )
 """``seq`` is the package's place in the order of arrival (of a replay: the original's); ``keys`` are sorted hashes, see
-``syncd.store.seen``; ``portions`` the numbers in the names of the files that stated them."""
+``syncd.store.seen``; ``portions`` the numbers in the names of the files that stated them; not ``stated``
+where only other things (prices) named the records."""
 
 export_run: Final = Table(
     "export_run",

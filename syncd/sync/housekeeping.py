@@ -7,7 +7,7 @@ from typing import Final
 
 from syncd import journal
 from syncd.schedule import Job
-from syncd.store import access
+from syncd.store import access, runs
 from syncd.store.db import Conn, execute
 from syncd.sync.context import Context
 
@@ -27,6 +27,7 @@ def _house(ctx: Context) -> str:
             "journal": journal.prune(conn, keep),
             "sessions": access.prune_sessions(conn),
             "packages": _packages(conn, keep),
+            "runs of exports": runs.prune(conn, keep),
             "uploads": _uploads(conn, keep),
             "idempotency keys": execute(
                 conn,

@@ -19,14 +19,16 @@ import structlog
 from syncd import journal
 from syncd.errors import DataError, SyncdError
 from syncd.journal import Entry
+from syncd.mappings import orders as orders_mapping
 from syncd.model import ENTITIES
-from syncd.store import fingerprints, packages
+from syncd.store import fingerprints, packages, runs
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.merge import Counters, merge_entity
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
-from syncd.sync import orders_in
+from syncd.sync import orders_in, removals
 from syncd.sync.context import Context
+from syncd.sync.newer import Newer
 from syncd.sync.reading import LeaseLost, Run, Stopping, Unsure, beat, read_file
 from syncd.sync.sources import sources
 from syncd.sync.spool import Spool
@@ -55,8 +57,9 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))
     try:
         with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool:
-            fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE
-            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping, fast=fast))
+            fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
+            newer = Newer(reading, claim) if claim.replay_of else None
+            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping, newer=newer, fast=fast))
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
         return None
@@ -73,17 +76,29 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
 
 def _run(state: Run) -> Result:
     beat(state, force=True)
-    try:
-        _read(state)
-    except Unsure:
-        state = state.again()
-        _read(state)
-    state.stage.flush()
-    state.stage.analyze()
-    with state.conn.transaction():
-        if not packages.lock(state.conn, state.claim):
-            raise LeaseLost
-        return _merge(state)
+    removals_before = runs.mark(state.conn, state.claim.tenant)
+    while True:
+        try:
+            _read(state)
+            state.stage.flush()
+            state.stage.analyze()
+            with state.conn.transaction():
+                _lock(state, removals_before)
+                return _merge(state)
+        except Unsure:
+            state = state.again()
+
+
+def _lock(state: Run, removals_before: int) -> None:
+    """Hold the package, and keep removals away. Raises ``Unsure`` when one was applied since the reading began: what
+    was skipped as unchanged may be gone.
+    """
+    if not packages.lock(state.conn, state.claim):
+        raise LeaseLost
+    if state.claim.lane == CATALOG_LANE:
+        runs.lock(state.conn, state.claim.tenant)
+        if state.fast and runs.mark(state.conn, state.claim.tenant) != removals_before:
+            raise Unsure
 
 
 def _read(state: Run) -> None:
@@ -102,17 +117,18 @@ def _merge(state: Run) -> Result:
     for name in ENTITIES:
         if name in state.stage.entities:
             counters[name] = merge_entity(
-                conn, name, tenant=claim.tenant, source_seq=claim.seq, whole_sets=name in state.stage.scopes
+                conn, name, tenant=claim.tenant, source_seq=claim.source_seq, whole_sets=name in state.stage.scopes
             )
     _learn(state, counters)
     orders = _apply_orders(state)
     if orders.read:
         counters["order"] = orders
     _count_bad(state, counters)
-    plain = {name: value.as_dict() for name, value in counters.items()}
     outcome = _outcome(state, counters)
+    _remove_absent(state, counters, taken=outcome == "ok")
+    plain = {name: value.as_dict() for name, value in counters.items()}
     for name, value in counters.items():
-        if value.read:
+        if value.read and claim.replay_of is None:
             _freshen(conn, claim, name)
     _journal(state, outcome, plain)
     error = state.broken[0][1] if state.broken and outcome == "failed" else None
@@ -122,6 +138,17 @@ def _merge(state: Run) -> Result:
     ):  # fmt: skip
         raise LeaseLost
     return Result(outcome, plain)
+
+
+def _remove_absent(state: Run, counters: dict[str, Counters], *, taken: bool) -> None:
+    """Let the package begin or join a full export; one from the command line ends with it."""
+    claim = state.claim
+    if claim.lane != CATALOG_LANE:
+        state.seen.write(state.conn, claim.tenant, claim.id, seq=claim.source_seq, infobase_id=claim.infobase_id)
+        return
+    removed = removals.note(state.conn, claim, state.full, state.seen, state.ctx.settings.imports, taken=taken)
+    for entity, number in removed.items():
+        counters.setdefault(entity, Counters()).removed += number
 
 
 def _learn(state: Run, counters: dict[str, Counters]) -> None:
@@ -143,18 +170,23 @@ def _learn(state: Run, counters: dict[str, Counters]) -> None:
 def _apply_orders(state: Run) -> Counters:
     """Orders in their order of arrival, then payments and shipments, which refer to them."""
     zone = ZoneInfo(_zone(state))
+    mapping = orders_mapping.load(state.ctx.settings.exchange.orders_mapping)
     claim, counters = state.claim, Counters()
     seen: dict[str, str] = {}
     rank = {"unchanged": 0, "updated": 1, "created": 2}
     for document in state.spool:
         if orders_in.is_order(document):
             key = orders_in.key_of(document)
-            effect = orders_in.apply(state.conn, claim.tenant, document, zone=zone, source_seq=claim.seq)
+            effect = orders_in.apply(
+                state.conn, claim.tenant, document, zone=zone, source_seq=claim.source_seq, mapping=mapping
+            )
             if key not in seen or rank[effect] > rank[seen[key]]:
                 seen[key] = effect
     for document in state.spool:
         if not orders_in.is_order(document):
-            orders_in.apply_subordinate(state.conn, claim.tenant, document, source_seq=claim.seq)
+            orders_in.apply_subordinate(
+                state.conn, claim.tenant, document, source_seq=claim.source_seq, mapping=mapping
+            )
     totals = Counter(seen.values())
     counters.read = len(seen)
     counters.created, counters.updated = totals["created"], totals["updated"]

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
+from syncd.commerceml.order_lines import DELIVERY_ID
+from syncd.mappings.orders import OrdersMapping
 from syncd.model.records import OrderDocument, OrderLine
 from syncd.queue import outbox
 from syncd.store.db import Conn, Row, execute, one
@@ -32,7 +34,9 @@ def key_of(document: OrderDocument) -> str:
     return document.number or document.id or document.number_1c or ""
 
 
-def apply(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int) -> Effect:
+def apply(
+    conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int, mapping: OrdersMapping
+) -> Effect:
     """Bring one order up to what 1C says. An older package never undoes a newer one.
 
     An order is found by its number in the exchange, then by our id, then by 1C's; never is one created that only
@@ -41,13 +45,16 @@ def apply(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, s
     row = _find(conn, tenant, document)
     digest = content_hash(document)
     if row is None:
-        _insert(conn, tenant, document, zone=zone, source_seq=source_seq, digest=digest)
+        _insert(conn, tenant, document, zone=zone, source_seq=source_seq, digest=digest, mapping=mapping)
         return "created"
     if row["origin"] == "storefront":
         outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange")
-    if row["content_hash"] == digest or (row["source_seq"] or 0) > source_seq:
+    if (row["source_seq"] or 0) > source_seq:
         return "unchanged"
-    changes = _changes(row, document, zone)
+    if row["content_hash"] == digest:  # noted all the same: a replay of an older package must not undo it
+        _update(conn, tenant, row, {}, digest=digest, source_seq=source_seq)
+        return "unchanged"
+    changes = _changes(row, document, zone, mapping)
     stored = {name: value for name, value in changes.items() if row[name] != value}
     _update(conn, tenant, row, stored, digest=digest, source_seq=source_seq)
     return "updated" if stored else "unchanged"
@@ -55,7 +62,7 @@ def apply(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, s
 
 def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
     query = """SELECT id, origin, status, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, lines,
-                      amount, id_1c, content_hash, source_seq
+                      amount, id_1c, content_hash, source_seq, extra
                FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
     if document.number:
         row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
@@ -78,7 +85,7 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _changes(row: Row, document: OrderDocument, zone: ZoneInfo) -> dict[str, Any]:
+def _changes(row: Row, document: OrderDocument, zone: ZoneInfo, mapping: OrdersMapping) -> dict[str, Any]:
     """Columns as the document states them; what it does not state keeps its value."""
     stated: dict[str, Any] = {
         "number_1c": document.number_1c,
@@ -93,22 +100,33 @@ def _changes(row: Row, document: OrderDocument, zone: ZoneInfo) -> dict[str, Any
         stated["id_1c"] = document.id
     if document.lines is not None:
         lines = [line_json(line) for line in document.lines]
-        if _substance(lines) != _substance(row["lines"]):
+        if _substance(_without_delivery(lines, row, mapping)) != _substance(row["lines"]):
             stated["lines"] = lines
             stated["amount"] = document.amount or sum((line.amount for line in document.lines), Decimal())
     changes = {name: value for name, value in stated.items() if value is not None}
-    merged = {**{name: row[name] for name in ("number_1c", "posted", "shipped", "cancelled")}, **changes}
-    changes["status"] = status_of(merged)
+    merged = {name: row[name] for name in ("number_1c", "posted", "shipped", "cancelled", "status_1c")} | changes
+    changes["status"] = status_of(merged, mapping)
     return changes
 
 
-def status_of(state: dict[str, Any]) -> str:
-    """The order's status in our words, from what 1C says: new, confirmed, shipped or cancelled."""
+def status_of(state: dict[str, Any], mapping: OrdersMapping) -> str:
+    """The order's status in our words, from what 1C says: cancelled above all, then what its status means, then what
+    follows from its number and shipment. A shipment counts more than a status that somebody forgot to change.
+    """
     if state.get("cancelled"):
         return "cancelled"
-    if state.get("shipped"):
+    meant = mapping.status(state.get("status_1c"))
+    if state.get("shipped") and meant not in {"completed", "cancelled"}:
         return "shipped"
-    return "confirmed" if state.get("number_1c") or state.get("posted") else "new"
+    return meant or ("confirmed" if state.get("number_1c") or state.get("posted") else "new")
+
+
+def _without_delivery(lines: list[dict[str, Any]], row: Row, mapping: OrdersMapping) -> list[dict[str, Any]]:
+    """1C's lines without the one that syncd made of the delivery: for the storefront that is no change."""
+    delivery = (row["extra"] or {}).get("delivery") or {}
+    price = Decimal(delivery.get("price") or 0)
+    ids = {DELIVERY_ID, mapping.delivery(delivery.get("method") or "-").service} - {""}
+    return [line for line in lines if not (price and line["offer_id"] in ids and Decimal(line["amount"]) == price)]
 
 
 def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest: UUID, source_seq: int) -> None:
@@ -141,14 +159,23 @@ def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -
     )  # fmt: skip
 
 
-def _insert(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo, source_seq: int, digest: UUID) -> None:
+def _insert(
+    conn: Conn,
+    tenant: str,
+    document: OrderDocument,
+    *,
+    zone: ZoneInfo,
+    source_seq: int,
+    digest: UUID,
+    mapping: OrdersMapping,
+) -> None:
     number = document.number or document.number_1c or document.id
     made = order_id(tenant, BORN_IN_1C, document.id or number)
     customer = document.counterparties[0].fields if document.counterparties else {}
     lines = document.lines or []
     state = {
         "number_1c": document.number_1c, "posted": document.posted, "shipped": document.shipped,
-        "cancelled": document.cancelled,
+        "cancelled": document.cancelled, "status_1c": document.status,
     }  # fmt: skip
     execute(
         conn,
@@ -160,7 +187,7 @@ def _insert(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo,
                    %(status_1c)s, %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(hash)s, %(seq)s, now())""",
         t=tenant, id=made, storefront=BORN_IN_1C, number=document.id or number,
         exchange=document.number.strip().upper() if document.number else f"1C/{made.hex}",
-        status=status_of(state), currency=document.currency,
+        status=status_of(state, mapping), currency=document.currency,
         amount=document.amount if document.amount is not None else sum((line.amount for line in lines), Decimal()),
         customer=Jsonb({"name": customer.get("name") or "", "inn": customer.get("inn") or ""}),
         lines=Jsonb([line_json(line) for line in lines]), comment=document.comment,
@@ -168,17 +195,19 @@ def _insert(conn: Conn, tenant: str, document: OrderDocument, *, zone: ZoneInfo,
         date_1c=_aware(document.date_1c, zone), status_1c=document.status, posted=document.posted, paid=document.paid,
         shipped=document.shipped, cancelled=document.cancelled, hash=digest, seq=source_seq,
     )  # fmt: skip
-    _note(conn, tenant, made, status_of(state), ["created in 1C"])
+    _note(conn, tenant, made, status_of(state, mapping), ["created in 1C"])
 
 
-def apply_subordinate(conn: Conn, tenant: str, document: OrderDocument, *, source_seq: int) -> Effect:
+def apply_subordinate(
+    conn: Conn, tenant: str, document: OrderDocument, *, source_seq: int, mapping: OrdersMapping
+) -> Effect:
     """A payment or a shipment: it tells its order, named by ``basis``, that it is paid or shipped."""
     paid = True if document.paid else None
     shipped = True if document.shipped else None
     basis = _uuid(document.basis)
     row = one(
         conn,
-        """SELECT id, status, paid, shipped, number_1c, posted, cancelled FROM sales_order
+        """SELECT id, status, paid, shipped, number_1c, posted, cancelled, status_1c FROM sales_order
            WHERE tenant = %(t)s AND (id = %(id)s OR id_1c = %(basis)s OR exchange_number = %(basis)s)
              AND coalesce(source_seq, 0) <= %(seq)s LIMIT 1 FOR UPDATE""",
         t=tenant, id=basis, basis=document.basis, seq=source_seq,
@@ -188,7 +217,7 @@ def apply_subordinate(conn: Conn, tenant: str, document: OrderDocument, *, sourc
     stated = {name: value for name, value in (("paid", paid), ("shipped", shipped)) if value and not row[name]}
     if not stated:
         return "unchanged"
-    status = status_of({**row, **stated})
+    status = status_of({**row, **stated}, mapping)
     execute(
         conn,
         """UPDATE sales_order SET paid = coalesce(%(paid)s, paid), shipped = coalesce(%(shipped)s, shipped),

@@ -14,12 +14,14 @@ from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
 from syncd.commerceml.tracks import Seen
 from syncd.errors import DataError
 from syncd.mappings.requisites import order_requisites
-from syncd.model.records import BadRecord, Item, OrderDocument, Record, WholeSet
-from syncd.store import fingerprints, packages
+from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
+from syncd.store import fingerprints, packages, seen
 from syncd.store.db import Conn
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
+from syncd.sync import removals
 from syncd.sync.context import Context
+from syncd.sync.newer import Newer, catalogue_of, seen_key
 from syncd.sync.sources import Source
 from syncd.sync.spool import Spool
 
@@ -76,6 +78,12 @@ class Run:
     known: dict[str, Known] = field(default_factory=dict)
     skipped: list[tuple[str, Seen]] = field(default_factory=list)
     """Entity and ids of the records that were skipped, per catalogue."""
+    seen: seen.Seen = field(default_factory=seen.Seen)
+    """What the package states."""
+    full: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """For each kind and catalogue met, whether a full export of it begins here."""
+    newer: Newer | None = None
+    """Of a replay: what newer packages stated, and is left out."""
     fast: bool = True
     """Whether unchanged records may be skipped; not when an older package is read again."""
     files: int = 0
@@ -91,7 +99,8 @@ class Run:
             self.stage.drop_file(index)
         self.spool.rewind(0)
         return Run(
-            self.ctx, self.claim, self.conn, self.reading, self.stage, self.spool, self.stopping, fast=False
+            self.ctx, self.claim, self.conn, self.reading, self.stage, self.spool, self.stopping, newer=self.newer,
+            fast=False,
         )  # fmt: skip
 
 
@@ -116,7 +125,7 @@ def read_file(state: Run, index: int, source: Source) -> None:
                 continue
             state.broken.append((source.name, document.placed(error)))
             return
-    _collect(state, document.reader, document.bad)
+    _collect(state, document)
     if encoding:
         state.warnings["declared UTF-8, read as windows-1251"] += 1
 
@@ -127,7 +136,10 @@ class _Document:
     def __init__(self, state: Run, source: Source, encoding: str | None) -> None:
         self._state = state
         self._source = source
+        self.name = source.name
         self.bad = Bad()
+        self.seen = seen.Seen()
+        self.full: dict[tuple[str, str], bool] = {}
         chunks = _counted(state, source.open())
         self._filter = RecordFilter(chunks, self._load, encoding=encoding) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
@@ -146,6 +158,8 @@ class _Document:
         state, reader, found = self._state, self.reader, self._filter
         tracks = found.tracks if found else {}
         for item in reader:
+            if not self._has_a_say(item):
+                continue
             track = tracks.get(reader.element)
             if isinstance(item, Record | BadRecord) and track is not None:
                 item.line += track.note(reader.records[reader.element], item)
@@ -163,10 +177,31 @@ class _Document:
         if found is not None:
             found.settle(reader.records)
             for element, track in tracks.items():
-                state.skipped += [(_ENTITY[element], seen) for seen in track.seen if seen.hashes]
+                state.skipped += [(_ENTITY[element], cut) for cut in track.seen if cut.hashes]
+                for cut in track.seen:
+                    if cut.hashes:
+                        self.seen.add_skipped(_ENTITY[element], cut)
             if found.untracked and (reader.counts["Товар"] or reader.counts["Предложение"]):
                 for kind in ("catalogue", "offers"):
                     self._load(kind).spoiled = True
+
+    def _has_a_say(self, item: Item) -> bool:
+        """Remember what the item states. ``False`` when a newer package had the last word on it: this is a replay."""
+        if isinstance(item, Record | WholeSet):
+            if self._state.newer is not None and self._state.newer.has(item):
+                return False
+            if isinstance(item, Record):
+                self.seen.add(item.entity, seen_key(item), catalogue_of(item), stub=item.stub)
+            else:
+                self.seen.add(item.entity, item.of)
+        elif isinstance(item, BadRecord):
+            if item.key:
+                self.seen.add(item.entity, item.key)
+        elif isinstance(item, CatalogueHead):
+            version = self.reader.head.schema_version
+            full = removals.is_full(item.changes_only, version, self._state.ctx.settings.imports)
+            self.full[item.kind, item.id] = full
+        return True
 
     def placed(self, error: DataError) -> DataError:
         """The error with the line of the document as it came: unchanged records were cut out before it."""
@@ -176,7 +211,14 @@ class _Document:
         return error
 
 
-def _collect(state: Run, reader: Reader, bad: Bad) -> None:
+def _collect(state: Run, document: _Document) -> None:
+    reader, bad = document.reader, document.bad
+    portion = removals.portion_of(document.name)
+    if portion is not None:
+        document.seen.note_portion(portion)
+    state.seen.take(document.seen)
+    for scope, full in document.full.items():
+        state.full[scope] = full or state.full.get(scope, False)
     state.unknown.update(reader.unknown)
     state.warnings.update(reader.warnings)
     state.bad.counts.update(bad.counts)

@@ -20,7 +20,7 @@ from dramatiq.brokers.redis import RedisBroker
 from syncd.queue.broker import ACTOR, QUEUE
 from syncd.store.db import Database, execute
 from syncd.store.ids import new_id
-from syncd.sync import imports, receive
+from syncd.sync import imports, receive, removals
 from syncd.sync.context import Context
 
 log = structlog.get_logger(__name__)
@@ -127,6 +127,8 @@ class Worker:
                 if queued:
                     log.info("uploads without an import were queued", packages=queued)
                     self.ring()
+            if removals.settle(self._ctx):
+                self.ring()
             self._stopping.wait(min(2.0, self._ctx.settings.worker.poll_seconds * 2))
 
 

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("infobase_id", sa.Uuid(), nullable=True),
         sa.Column("keys", sa.LargeBinary(), nullable=False),
         sa.Column("portions", postgresql.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("stated", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant", "package_id"],
             ["package.tenant", "package.id"],

@@ -1,0 +1,66 @@
+"""Replaying a package: what newer packages stated, or removed, is left out of it.
+
+A row's own ``source_seq`` does not tell: a newer package that stated what was stored already did not write it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+from psycopg import sql
+
+from syncd.model import ENTITIES
+from syncd.model.records import Record, WholeSet
+from syncd.store.db import Conn, every
+from syncd.store.packages import Claim
+from syncd.store.runs import ENTITIES as OF_KIND
+from syncd.store.seen import OF_OFFERS, WITH_CATALOGUE, holds, key_text, load
+
+_LATER: Final = sql.SQL("""
+    SELECT keys FROM package_seen WHERE tenant = %(t)s AND entity = %(e)s AND seq > %(seq)s ORDER BY seq
+""")
+
+
+def seen_key(item: Record | WholeSet) -> str:
+    """Under which text a statement is remembered: a price or a stock under its offer."""
+    if isinstance(item, WholeSet):
+        return item.of
+    entity = ENTITIES[item.entity]
+    if item.entity in OF_OFFERS and entity.scope:
+        return str(item.key[entity.key_names.index(entity.scope)])
+    return key_text(item.key)
+
+
+def catalogue_of(item: Record) -> str:
+    """The catalogue under which a record is remembered."""
+    return str(item.fields.get("catalogue_id") or "") if item.entity in WITH_CATALOGUE else ""
+
+
+class Newer:
+    """What was stated after the package that is replayed; loaded by entity when first asked for."""
+
+    def __init__(self, conn: Conn, claim: Claim) -> None:
+        self._conn = conn
+        self._claim = claim
+        self._keys: dict[str, array[int]] = {}
+        self._removed = {
+            (OF_KIND[row["kind"]], row["catalogue_id"])
+            for row in every(
+                conn,
+                """SELECT DISTINCT kind, catalogue_id FROM export_run
+                   WHERE tenant = %(t)s AND infobase_id IS NOT DISTINCT FROM %(i)s AND kind <> 'request'
+                     AND state IN ('applied', 'nothing') AND first_seq > %(seq)s""",
+                t=claim.tenant, i=claim.infobase_id, seq=claim.source_seq,
+            )
+        }  # fmt: skip
+
+    def has(self, item: Record | WholeSet) -> bool:
+        """Whether a newer package had the last word on this record: it stated it, or a full export left it out."""
+        if isinstance(item, Record) and (item.entity, catalogue_of(item)) in self._removed:
+            return True
+        keys = self._keys.get(item.entity)
+        if keys is None:
+            parameters = {"t": self._claim.tenant, "e": item.entity, "seq": self._claim.source_seq}
+            keys = self._keys[item.entity] = load(self._conn, _LATER, parameters)
+        return holds(keys, seen_key(item))
