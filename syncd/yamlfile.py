@@ -47,7 +47,9 @@ class Document:
             if key not in model.model_fields:
                 mark = key_node.start_mark
                 place = {"file": self.path, "line": mark.line + 1, "column": mark.column + 1}
-                self.problems.append(ConfigError("E401", key=prefix + key, hint=self.hint(prefix + key, model), **place))
+                self.problems.append(
+                    ConfigError("E401", key=prefix + key, hint=self.hint(prefix + key, model), **place)
+                )
             elif self._is_new(key, key_node, values, prefix):
                 values[key] = self._value(value_node, model.model_fields[key].annotation, prefix + key)
         return values

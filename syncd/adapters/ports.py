@@ -29,7 +29,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """An answer to ``sale/query``: a whole document and its encoding's name."""
+    """An answer to ``sale/query`` or ``sale/info``: a whole document and its encoding's name."""
 
     document: bytes
     charset: str
@@ -58,8 +58,14 @@ class ExchangePort(Protocol):
     def start_import(self, session: Session, type_: str, name: str) -> ImportState:
         """Queue the file's import unless it is queued already, and tell how far it is."""
 
-    def orders(self, session: Session) -> Orders:
+    def verify(self, session: Session, sessid: str) -> None:
+        """A request's ``sessid`` is the session's own or another's of its infobase. Raises ``RequestError`` E116."""
+
+    def orders(self, session: Session, version: str | None) -> Orders:
         """Orders this session was not offered yet."""
+
+    def info(self, session: Session, version: str | None) -> Orders:
+        """Statuses, methods of payment and of delivery, for 1C's settings."""
 
     def confirm(self, session: Session) -> int:
         """1C has what it was offered in this session. Returns how many orders that closed."""

@@ -14,10 +14,11 @@ from starlette.concurrency import run_in_threadpool
 
 from syncd import journal
 from syncd.adapters.exchange.request import ExchangeRequest, parse_basic, parse_query, parse_token
-from syncd.adapters.exchange.server import Answer, ExchangeServer, Handled, failure
+from syncd.adapters.exchange.server import Answer, ExchangeServer, Handled, failure, success
 from syncd.errors import RequestError
 from syncd.journal import Entry
 from syncd.store import access
+from syncd.store.db import Database
 from syncd.sync.context import Context
 from syncd.sync.exchange import ExchangeService
 
@@ -27,6 +28,7 @@ router: Final = APIRouter(include_in_schema=False)
 DEFAULT_TENANT: Final = "default"
 PATHS: Final = ("/1c_exchange", "/1c_exchange.php", "/bitrix/admin/1c_exchange.php")
 _LOOK_EVERY: Final = 0.1
+_LISTEN_EVERY: Final = 1.0
 
 
 def is_exchange(path: str) -> bool:
@@ -39,15 +41,17 @@ def trouble(code: str, params: dict[str, Any]) -> Response:
     return _response(failure(RequestError(code, **params)))
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Answer, status: int = 200) -> Response:
     # charset last and unquoted: the Bitrix module takes everything behind it for the encoding's name
-    return Response(answer.body, 200, {**answer.headers, "Content-Type": answer.content_type})
+    return Response(answer.body, status, {**answer.headers, "Content-Type": answer.content_type})
 
 
 async def _exchange(request: Request) -> Response:
     ctx: Context = request.app.state.ctx
     service: ExchangeService = request.app.state.exchange
     asked = await _read(request, limit=service.file_limit)
+    if asked.type == "listen":
+        return await _listen(request, ctx, service, asked)
     handled = await run_in_threadpool(_handle, ctx, service, asked)
     deadline = time.monotonic() + ctx.settings.exchange.progress_hold_seconds
     while handled.answer.running and time.monotonic() < deadline and not await request.is_disconnected():
@@ -56,6 +60,27 @@ async def _exchange(request: Request) -> Response:
     if asked.mode == "query" and ctx.settings.log.level == "debug":
         log.debug("orders handed over", bytes=len(handled.answer.body))
     return _response(handled.answer)
+
+
+async def _listen(request: Request, ctx: Context, service: ExchangeService, asked: ExchangeRequest) -> Response:
+    """Hold 1C's call until an order waits for it. 1C looks at the status alone: 200 begins an exchange, 304 does not,
+    so what is wrong must not be 200. Nothing is held meanwhile but the connection itself.
+    """
+    deadline = time.monotonic() + ctx.settings.exchange.listen_seconds
+    try:
+        infobase = await run_in_threadpool(service.listener, asked.tenant, asked.basic, asked.address)
+        while True:
+            if await run_in_threadpool(service.waits, infobase):
+                return _response(success())
+            if time.monotonic() >= deadline or await request.is_disconnected():
+                return Response(status_code=304)
+            await asyncio.sleep(min(_LISTEN_EVERY, max(0.0, deadline - time.monotonic())))
+    except RequestError as error:
+        await run_in_threadpool(_note, ctx, asked, Handled(failure(error), None))
+        return _response(failure(error), 401)
+    except Database.UNREACHABLE as error:
+        log.warning("Postgres is away", error=str(error).strip())
+        return _response(failure(RequestError("E112")), 503)
 
 
 async def _read(request: Request, *, limit: int) -> ExchangeRequest:
@@ -82,6 +107,12 @@ async def _read(request: Request, *, limit: int) -> ExchangeRequest:
 
 def _handle(ctx: Context, service: ExchangeService, asked: ExchangeRequest) -> Handled:
     handled = ExchangeServer(service).handle(asked)
+    _note(ctx, asked, handled)
+    return handled
+
+
+def _note(ctx: Context, asked: ExchangeRequest, handled: Handled) -> None:
+    """A refusal goes into the journal."""
     error = handled.answer.error
     if error is not None:
         session = handled.session
@@ -97,7 +128,6 @@ def _handle(ctx: Context, service: ExchangeService, asked: ExchangeRequest) -> H
             if asked.tenant == DEFAULT_TENANT or access.has_infobase(conn, asked.tenant):
                 journal.write_failure(conn, asked.tenant, entry)
         log.warning("exchange refused", code=error.code, type=asked.type, mode=asked.mode, tenant=asked.tenant)
-    return handled
 
 
 for _path in PATHS:

@@ -66,6 +66,22 @@ class Line(_Body):
     is_service: bool = Field(False, description="A service, such as delivery, not goods")
 
 
+class Payment(_Body):
+    """How it is paid. ``method`` is the storefront's own code; the orders mapping says how 1C calls it."""
+
+    method: Annotated[Text, Field(min_length=1, max_length=100)]
+    paid: bool | None = Field(None, description="Paid on the site; left out when the site does not know")
+
+
+class Delivery(_Body):
+    """How it is delivered. ``price`` counts in the order's amount, in its currency, VAT included."""
+
+    method: Annotated[Text, Field(min_length=1, max_length=100)]
+    address: Annotated[Text, Field(max_length=1000)] | None = None
+    price: Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=2, allow_inf_nan=False)] | None = None
+    comment: Annotated[Text, Field(max_length=1000)] | None = None
+
+
 class OrderBody(_Body):
     """An order. ``number`` is the storefront's own; without it the Idempotency-Key is the number."""
 
@@ -77,6 +93,8 @@ class OrderBody(_Body):
     requisites: dict[Annotated[Text, Field(min_length=1, max_length=250)], Annotated[Text, Field(max_length=1000)]] = (
         Field(default_factory=dict, description="Further values for 1C: requisite name to value")
     )
+    payment: Payment | None = None
+    delivery: Delivery | None = None
 
 
 @router.post("", status_code=201, summary="Place an order", response_class=Response)
@@ -98,6 +116,8 @@ def place(
         lines=tuple(NewLine(**line.model_dump()) for line in body.lines),
         comment=body.comment,
         requisites=body.requisites,
+        payment=_stated(body.payment),
+        delivery=_stated(body.delivery),
     )
     accepted = use_case.accept(ctx, key, idempotency_key.strip(), order)
     with ctx.db.transaction() as conn:
@@ -132,6 +152,14 @@ def many(
     return answer({"items": items, "next": rows[limit - 1]["id"] if len(rows) > limit else None})
 
 
+def _stated(part: _Body | None) -> dict[str, Any] | None:
+    """What the storefront stated, with money as text: the same for every spelling of a number."""
+    if part is None:
+        return None
+    found = part.model_dump(exclude_none=True)
+    return {name: format(value, ".2f") if isinstance(value, Decimal) else value for name, value in found.items()}
+
+
 def _full(conn: Conn, tenant: str, id_: UUID) -> dict[str, Any]:
     row = use_case.get(conn, tenant, id_)
     if row is None:
@@ -148,6 +176,8 @@ def _order(row: Row) -> dict[str, Any]:
     found = dict(row)
     found["as_of"] = found.pop("known_at")
     found.pop("revision_no")
+    extra = found.pop("extra") or {}
+    found["requested"] = {name: extra.get(name) for name in ("payment", "delivery")}
     return found
 
 

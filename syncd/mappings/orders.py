@@ -158,7 +158,9 @@ class OrdersMapping(_Part):
         """Requisites of an order whose fields have these values; empty ones are left out."""
         rules: dict[str, Requisite | None] = {name: Requisite(field=key) for name, key in _REQUISITES.items()}
         found = {
-            name: values.get(rule.field, "") or rule.value if rule else "" for name, rule in (rules | self.requisites).items()
+            name: values.get(rule.field, "") or rule.value
+            for name, rule in (rules | self.requisites).items()
+            if rule is not None
         }
         return {name: value for name, value in found.items() if value}
 

@@ -172,6 +172,12 @@ def session_by_token(conn: Conn, tenant: str, token: str) -> Session | None:
     return _session(one(conn, _SESSION + " s.token_hash = %(hash)s", t=tenant, hash=token_hash(token)))
 
 
+def has_session(conn: Conn, infobase: Infobase, session_id: UUID) -> bool:
+    """Whether the infobase opened this session, be it expired meanwhile."""
+    query = "SELECT 1 AS x FROM exchange_session WHERE tenant = %(t)s AND id = %(id)s AND infobase_id = %(i)s"
+    return one(conn, query, t=infobase.tenant, id=session_id, i=infobase.id) is not None
+
+
 def latest_session(conn: Conn, infobase: Infobase, type_: str) -> Session | None:
     """The newest session of an infobase for a type: for clients that send Basic and lose the cookie."""
     return _session(

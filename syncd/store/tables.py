@@ -207,7 +207,7 @@ package: Final = Table(
     Column("session_id", Uuid()),
     Column("source", Text, nullable=False),
     Column("lane", Text, nullable=False),
-    Column("source_seq", BigInteger),  # place in the order of arrival of what it states, where that is not seq: a replay
+    Column("source_seq", BigInteger),  # of a replay: the original's place in the order of arrival
     Column("replay_of", Uuid()),
     Column("replay_reason", Text),
     Column("replay_by", Text),
@@ -350,6 +350,8 @@ outbox: Final = Table(
     _moment("updated_at", required=True),
     _moment("sent_at"),
     _moment("acknowledged_at"),
+    Column("refusals", Integer, nullable=False, server_default="0"),
+    Column("suspect", Boolean, nullable=False, server_default="false"),
     PrimaryKeyConstraint("tenant", "id"),
     UniqueConstraint("tenant", "kind", "key", "revision_no"),
     CheckConstraint("state IN ({})".format(", ".join(f"'{s}'" for s in OUTBOX_STATES)), name="state"),
@@ -384,6 +386,20 @@ offering: Final = Table(
     Column("attempt", Integer, nullable=False),
     _moment("at", required=True),
     PrimaryKeyConstraint("tenant", "session_id", "outbox_id"),
+)
+
+exchange_pull: Final = Table(
+    "exchange_pull",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("infobase_id", Uuid(), nullable=False),
+    Column("session_id", Uuid()),
+    Column("suspects", Boolean, nullable=False, server_default="false"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("batch_limit", Integer),
+    _moment("confirmed_at"),
+    _moment("updated_at", required=True),
+    PrimaryKeyConstraint("tenant", "infobase_id"),
 )
 
 journal: Final = Table(

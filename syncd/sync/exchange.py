@@ -10,15 +10,23 @@ from collections import defaultdict, deque
 from datetime import timedelta
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 
+from syncd import journal
 from syncd.adapters.ports import ImportState, Opened, Orders
+from syncd.commerceml.info import write_info
 from syncd.errors import RequestError
-from syncd.queue import outbox
+from syncd.journal import Entry
+from syncd.mappings import orders as orders_mapping
+from syncd.queue import outbox, pulls
+from syncd.queue.pulls import Finding
 from syncd.store import access
 from syncd.store.access import Infobase, Session
-from syncd.sync import orders_out, receive
+from syncd.sync import orders_out, receive, removals
 from syncd.sync.context import Context
 
+_SETTLE_SECONDS: Final = 300.0
+"""So long 1C is not called again for orders it was offered: it may still be working on them, or refuse one of them."""
 _REMEMBER_SECONDS: Final = 300.0
 _WRONG_LIMIT: Final = 20
 _WRONG_WINDOW: Final = 60.0
@@ -66,6 +74,22 @@ class Passwords:
             self._wrong.pop(address or "", None)
 
 
+def as_uuid(text: str) -> UUID | None:
+    """An id in either spelling."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _entry(session: Session, finding: Finding) -> Entry:
+    return Entry(
+        kind="orders", direction="out", outcome="failed", error=finding.error, infobase_id=session.infobase.id,
+        session_id=session.id, subject=finding.number or "sale query", entity="order" if finding.key else None,
+        key=finding.key or None,
+    )  # fmt: skip
+
+
 class ExchangeService:
     """One per process; threads share it."""
 
@@ -74,6 +98,7 @@ class ExchangeService:
         self._passwords = Passwords()
         self.file_limit = ctx.settings.exchange.file_limit_bytes
         self.zip_accepted = ctx.settings.exchange.zip
+        self._mapping = orders_mapping.load(ctx.settings.exchange.orders_mapping)
 
     def login(self, tenant: str, login: str, password: str, type_: str, address: str | None) -> Opened:
         """See the port. Files of earlier sessions that wait for an import which never came are queued here."""
@@ -125,23 +150,67 @@ class ExchangeService:
         self._ring(int(queued))
         return state
 
-    def orders(self, session: Session) -> Orders:
+    def verify(self, session: Session, sessid: str) -> None:
         """See the port."""
+        found = as_uuid(sessid)
+        if found == session.id:
+            return
         with self._ctx.db.transaction() as conn:
-            dialect = orders_out.dialect_of(session)
-            document, _ = orders_out.offer(conn, session, dialect)
+            if found is None or not access.has_session(conn, session.infobase, found):
+                raise RequestError("E116", sessid=sessid[:100])
+
+    def orders(self, session: Session, version: str | None) -> Orders:
+        """See the port. What was found out about an earlier session without ``success`` goes into the journal."""
+        dialect = orders_out.dialect_of(session, version)
+        with self._ctx.db.transaction() as conn:
+            allowed = pulls.begin(
+                conn, session.tenant, infobase_id=session.infobase.id, session_id=session.id,
+                poison_after=self._ctx.settings.exchange.poison_after, most=orders_out.BATCH,
+            )  # fmt: skip
+            for finding in allowed.findings:
+                journal.write(conn, session.tenant, _entry(session, finding))
+            document, _ = orders_out.offer(
+                conn, session, dialect, self._mapping, limit=allowed.limit, suspects=allowed.suspects
+            )
         return Orders(document, dialect.encoding)
+
+    def info(self, session: Session, version: str | None) -> Orders:
+        """See the port. A status without an id of its own goes by its name."""
+        encoding = orders_out.dialect_of(session, version).encoding
+        mapping = self._mapping
+        document = write_info(
+            statuses=[(rule.id or name, name, "") for name, rule in mapping.statuses.items() if rule.listed],
+            payments=[(rule.id or code, rule.name, rule.kind) for code, rule in mapping.payments.items()],
+            deliveries=[(rule.id or code, rule.name, "") for code, rule in mapping.deliveries.items()],
+            encoding=encoding,
+        )
+        return Orders(document, encoding)
 
     def confirm(self, session: Session) -> int:
         """See the port."""
         with self._ctx.db.transaction() as conn:
-            return len(outbox.acknowledge(conn, session.tenant, session.id))
+            keys = outbox.acknowledge(conn, session.tenant, session.id)
+            if keys:
+                pulls.confirmed(conn, session.tenant, infobase_id=session.infobase.id, session_id=session.id)
+            return len(keys)
+
+    def listener(self, tenant: str, basic: tuple[str, str] | None, address: str | None) -> Infobase:
+        """The infobase that calls ``type=listen``. Raises ``RequestError`` E101 or E113."""
+        if basic is None:
+            raise RequestError("E101", status=401)
+        return self._infobase(tenant, *basic, address)
+
+    def waits(self, infobase: Infobase) -> bool:
+        """Whether an order waits for this infobase."""
+        with self._ctx.db.transaction() as conn:
+            return pulls.waiting(conn, infobase.tenant, infobase.id, settle_seconds=_SETTLE_SECONDS)
 
     def end_of_run(self, session: Session, mode: str, timestamp: int | None) -> None:
-        """See the port. Absent records are not removed here: syncd removes only what 1C marks as deleted."""
-        del mode, timestamp
+        """See the port. What to remove is decided by a worker, when everything sent so far is imported."""
+        keep_days = self._ctx.settings.journal.keep_days
         with self._ctx.db.transaction() as conn:
             queued = receive.sweep(conn, tenant=session.tenant, infobase_id=session.infobase.id, type_="catalog")
+            removals.request(conn, session.tenant, session.infobase.id, mode, timestamp, keep_days=keep_days)
         self._ring(queued)
 
     def _infobase(self, tenant: str, login: str, password: str, address: str | None) -> Infobase:

@@ -62,12 +62,25 @@ class NewOrder:
     lines: tuple[NewLine, ...]
     comment: str = ""
     requisites: dict[str, str] = field(default_factory=dict)
+    payment: dict[str, Any] | None = None
+    delivery: dict[str, Any] | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        """What the customer pays: the lines and the delivery."""
+        lines = sum((line.amount for line in self.lines), Decimal())
+        return lines + Decimal((self.delivery or {}).get("price") or 0)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """How it is paid and delivered, as it is stored; only what the storefront stated."""
+        return {name: value for name, value in (("payment", self.payment), ("delivery", self.delivery)) if value}
 
     def as_json(self) -> dict[str, Any]:
         """The canonical body: what two requests must share to be the same request."""
         return {
             "number": self.number, "currency": self.currency, "customer": self.customer, "comment": self.comment,
-            "requisites": self.requisites, "lines": [line.as_json() for line in self.lines],
+            "requisites": self.requisites, "lines": [line.as_json() for line in self.lines], **self.extra,
         }  # fmt: skip
 
 
@@ -142,18 +155,20 @@ def _insert(
         conn,
         """
         INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, status, currency, amount, customer,
-                                 lines, comment, requisites, body_hash)
+                                 lines, comment, requisites, body_hash, extra)
         SELECT %(t)s, %(id)s, %(storefront)s, %(number)s,
                CASE WHEN %(own)s::text IS NULL OR EXISTS (
                         SELECT FROM sales_order WHERE tenant = %(t)s AND exchange_number = %(own)s)
                     THEN 'S' || lpad(nextval('order_number_seq')::text, 10, '0') ELSE %(own)s END,
-               'new', %(currency)s, %(amount)s, %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(digest)s
+               'new', %(currency)s, %(amount)s, %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(digest)s,
+               %(extra)s
         ON CONFLICT (tenant, id) DO NOTHING
         RETURNING id
         """,
         t=tenant, id=made, storefront=key.storefront, number=order.number, own=own, currency=order.currency,
-        amount=sum((line.amount for line in order.lines), Decimal()), customer=Jsonb(order.customer),
+        amount=order.amount, customer=Jsonb(order.customer),
         lines=Jsonb(body["lines"]), comment=order.comment, requisites=Jsonb(order.requisites), digest=digest,
+        extra=Jsonb(order.extra) if order.extra else None,
     )  # fmt: skip
     if inserted is None:
         same = one(conn, "SELECT body_hash FROM sales_order WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=made)
@@ -193,8 +208,8 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
 
 _ORDER: Final = """
     SELECT id, storefront, number, exchange_number, origin, status, currency, amount, customer, lines, comment,
-           requisites, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, created_at, updated_at,
-           known_at, revision_no
+           requisites, extra, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, created_at,
+           updated_at, known_at, revision_no
     FROM sales_order WHERE tenant = %(t)s
 """
 

@@ -10,8 +10,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from syncd.commerceml.order_lines import DELIVERY_ID
 from syncd.commerceml.orders import BITRIX, DIALECTS, STANDARD, Dialect, write_orders
+from syncd.commerceml.requisites import normalised
 from syncd.errors import RemoteError
+from syncd.mappings.orders import OrdersMapping, flat
 from syncd.model.records import OrderDocument, OrderLine, Record
 from syncd.queue import outbox
 from syncd.store.access import Infobase, Session
@@ -25,22 +28,28 @@ BATCH: Final = 1000
 OPERATION: Final = "Заказ товара"
 
 
-def dialect_of(session: Session) -> Dialect:
-    """The infobase's own setting, else what the client showed: only the Bitrix module announces a version."""
+def dialect_of(session: Session, version: str | None = None) -> Dialect:
+    """The infobase's own setting, else what the client showed: only the Bitrix module announces a version, with
+    ``init`` or with the request itself.
+    """
     if session.infobase.dialect == "auto":
-        return BITRIX if session.version else STANDARD
+        return BITRIX if session.version or version else STANDARD
     return DIALECTS[session.infobase.dialect]
 
 
-def offer(conn: Conn, session: Session, dialect: Dialect) -> tuple[bytes, list[str]]:
-    """The next orders for this session as a document, and their keys.
+def offer(
+    conn: Conn, session: Session, dialect: Dialect, mapping: OrdersMapping, *, limit: int = BATCH,
+    suspects: bool = False,
+) -> tuple[bytes, list[str]]:  # fmt: skip
+    """The next orders for this session as a document, and their keys; ``limit`` at most.
 
-    An order that cannot be written is set aside for a person; the others go.
+    An order that cannot be written is set aside for a person; the others go. ``suspects`` as in ``syncd.queue.pulls``.
     """
     tenant = session.tenant
     messages = outbox.offer(
-        conn, tenant, infobase_id=session.infobase.id, session_id=session.id, kind="order", limit=BATCH
-    )
+        conn, tenant, infobase_id=session.infobase.id, session_id=session.id, kind="order", limit=limit,
+        suspects=suspects,
+    )  # fmt: skip
     rows = orders.many(conn, tenant, [UUID(message.key) for message in messages])
     goods = _goods(conn, tenant, list(rows.values()))
     now = datetime.now(UTC).astimezone(ZoneInfo(session.infobase.zone)).replace(tzinfo=None)
@@ -48,7 +57,7 @@ def offer(conn: Conn, session: Session, dialect: Dialect) -> tuple[bytes, list[s
     keys: list[str] = []
     for message in messages:
         try:
-            document = to_document(rows[UUID(message.key)], session.infobase, goods)
+            document = to_document(rows[UUID(message.key)], session.infobase, goods, mapping, dialect)
             write_orders([document], dialect=dialect, generated_at=now)
         except (ValueError, KeyError, ArithmeticError) as error:
             log.exception("an order cannot be written for 1C", order=message.key)
@@ -59,25 +68,33 @@ def offer(conn: Conn, session: Session, dialect: Dialect) -> tuple[bytes, list[s
     return write_orders(documents, dialect=dialect, generated_at=now), keys
 
 
-def to_document(row: Row, infobase: Infobase, goods: dict[str, Row]) -> OrderDocument:
-    """A stored order as a document. Names, units and VAT the storefront did not give come from the catalogue."""
+def to_document(
+    row: Row, infobase: Infobase, goods: dict[str, Row], mapping: OrdersMapping, dialect: Dialect
+) -> OrderDocument:
+    """A stored order as a document. Names, units and VAT the storefront did not give come from the catalogue, what
+    1C calls things from the mapping.
+    """
     zone = ZoneInfo(infobase.zone)
+    lines = [_line(line, goods.get(line["offer_id"]), mapping) for line in row["lines"]]
+    delivery = _delivery_line(row, mapping, dialect)
+    lines += [delivery] if delivery else []
     return OrderDocument(
         id=str(row["id"]),
         number=row["exchange_number"],
         operation=OPERATION,
         date=row["created_at"].astimezone(zone).replace(tzinfo=None, microsecond=0),
-        currency=row["currency"],
-        amount=row["amount"],
+        currency=mapping.currency(row["currency"]),
+        amount=sum((line.amount for line in lines), Decimal()),
         comment=row["comment"] or None,
         cancelled=row["cancelled"] or None,
-        lines=[_line(line, goods.get(line["offer_id"])) for line in row["lines"]],
+        lines=lines,
         counterparties=[customer_record(row["customer"], row["storefront"])],
-        requisites={"Номер на сайте": row["number"], **row["requisites"]},
+        requisites=_requisites(row, mapping),
     )
 
 
-def _line(line: dict[str, Any], known: Row | None) -> OrderLine:
+def _line(line: dict[str, Any], known: Row | None, mapping: OrdersMapping) -> OrderLine:
+    rate = known["tax_rate"] if known else None
     return OrderLine(
         product_id=line["offer_id"],
         name=line["name"] or (known["name"] if known else "") or line["offer_id"],
@@ -87,8 +104,42 @@ def _line(line: dict[str, Any], known: Row | None) -> OrderLine:
         sku=line["sku"] or (known["sku"] if known else "") or "",
         unit=line["unit"] or (known["unit"] if known else "") or "",
         is_service=line["is_service"],
-        tax_rate=known["tax_rate"] if known else None,
+        tax_rate=mapping.rate(known["tax_label"] if known else None) if rate is None else rate,
     )
+
+
+def _delivery_line(row: Row, mapping: OrdersMapping, dialect: Dialect) -> OrderLine | None:
+    """The delivery among the lines, where it has a price and 1C a service for it."""
+    wanted = (row["extra"] or {}).get("delivery") or {}
+    price = Decimal(wanted.get("price") or 0)
+    if not price or mapping.delivery_as != "line":
+        return None
+    known = mapping.delivery(wanted["method"])
+    service = known.service or (DELIVERY_ID if dialect.delivery_line else "")
+    if not service:
+        return None
+    return OrderLine(
+        product_id=service, name=known.name, quantity=Decimal(1), price=price, amount=price, is_service=True,
+        tax_rate=mapping.rate(known.tax),
+    )  # fmt: skip
+
+
+def _requisites(row: Row, mapping: OrdersMapping) -> dict[str, str]:
+    """Those of the mapping, under those the storefront gave with the order."""
+    extra = row["extra"] or {}
+    names = ("number", "id", "currency", "amount", "comment", "storefront", "created_at")
+    status, status_id = mapping.status_for(row["status"])
+    values = flat({name: row[name] for name in names}, "") | {"status": status, "status_id": status_id}
+    values |= flat(row["customer"], "customer.")
+    if payment := extra.get("payment"):
+        paid_by = mapping.payment(payment["method"])
+        values |= flat({**payment, **paid_by.model_dump()}, "payment.")
+    if delivery := extra.get("delivery"):
+        brought_by = mapping.delivery(delivery["method"])
+        values |= flat({**delivery, "name": brought_by.name, "id": brought_by.id}, "delivery.")
+    given = {normalised(name) for name in row["requisites"]}
+    ours = {name: value for name, value in mapping.requisites_of(values).items() if normalised(name) not in given}
+    return {**ours, **row["requisites"]}
 
 
 def _goods(conn: Conn, tenant: str, rows: list[Row]) -> dict[str, Row]:
@@ -100,7 +151,7 @@ def _goods(conn: Conn, tenant: str, rows: list[Row]) -> dict[str, Row]:
         return {}
     found = every(
         conn,
-        """SELECT w.id, coalesce(o.name, p.name) AS name, coalesce(o.sku, p.sku) AS sku, p.tax_rate,
+        """SELECT w.id, coalesce(o.name, p.name) AS name, coalesce(o.sku, p.sku) AS sku, p.tax_rate, p.tax_label,
                   coalesce(o.unit ->> 'code', p.unit ->> 'code') AS unit
            FROM unnest(%(ids)s::text[]) AS w (id)
            LEFT JOIN offers o ON o.tenant = %(t)s AND o.id = w.id

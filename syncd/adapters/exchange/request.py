@@ -38,6 +38,11 @@ class ExchangeRequest:
         return self.parameters.get("version") or None
 
     @property
+    def sessid(self) -> str:
+        """The session's id as the Bitrix module repeats it; empty for the standard client and for ``sessid=``."""
+        return self.parameters.get("sessid", "").strip()
+
+    @property
     def timestamp(self) -> int | None:
         """The moment ``deactivate`` refers to, Unix seconds."""
         text = self.parameters.get("timestamp", "")

@@ -15,16 +15,21 @@ from typing import Final
 from urllib.parse import quote
 
 from syncd.adapters.exchange.request import COOKIE, ExchangeRequest, clean_name
-from syncd.adapters.ports import ExchangePort, ImportState
+from syncd.adapters.ports import ExchangePort, ImportState, Orders
 from syncd.errors import RequestError, SyncdError
 from syncd.store.access import Session
 
-TYPES: Final = ("catalog", "sale", "reference")
+TYPES: Final = ("catalog", "sale", "reference", "listen")
 MODES: Final[dict[str, tuple[str, ...]]] = {
     "catalog": ("checkauth", "init", "file", "import", "complete", "deactivate"),
-    "sale": ("checkauth", "init", "file", "import", "query", "success"),
+    "sale": ("checkauth", "init", "file", "import", "query", "success", "info"),
     "reference": ("checkauth", "init", "file", "import"),
 }
+UNSERVED: Final = {
+    "get_catalog": "the goods are kept in 1C and come from it",
+    "crm": "there is no CRM here",
+}
+"""Types that a real client knows and syncd has nothing for."""
 TEXT: Final = "text/plain; charset=utf-8"
 SALE_VERSION: Final = "2.09"
 """The module takes the last four characters of the line for a number that must be 2.08 or more."""
@@ -72,6 +77,7 @@ class ExchangeServer:
             "import": self._import,
             "query": self._query,
             "success": self._success,
+            "info": self._info,
             "complete": self._end,
             "deactivate": self._end,
         }
@@ -86,6 +92,8 @@ class ExchangeServer:
             session = self._port.session(
                 request.tenant, request.type, token=request.token, basic=request.basic, address=request.address
             )
+            if request.sessid:
+                self._port.verify(session, request.sessid)
             return Handled(self._modes[request.mode](request, session), session)
         except SyncdError as error:
             return Handled(failure(error), session)
@@ -93,6 +101,8 @@ class ExchangeServer:
     def _known(self, request: ExchangeRequest) -> None:
         if not request.type:
             raise RequestError("E109", parameter="type")
+        if request.type in UNSERVED:
+            raise RequestError("E115", type=request.type, reason=UNSERVED[request.type])
         if request.type not in MODES:
             raise RequestError("E103", type=request.type[:50], known=", ".join(TYPES))
         if not request.mode:
@@ -135,8 +145,10 @@ class ExchangeServer:
         return import_answer(self._port.start_import(session, request.type, self._filename(request)))
 
     def _query(self, request: ExchangeRequest, session: Session) -> Answer:
-        orders = self._port.orders(session)
-        return Answer(orders.document, content_type=f"application/xml; charset={orders.charset}")
+        return _document(self._port.orders(session, request.version))
+
+    def _info(self, request: ExchangeRequest, session: Session) -> Answer:
+        return _document(self._port.info(session, request.version))
 
     def _success(self, request: ExchangeRequest, session: Session) -> Answer:
         self._port.confirm(session)
@@ -152,6 +164,10 @@ class ExchangeServer:
         if not raw:
             raise RequestError("E109", parameter="filename")
         return clean_name(raw)
+
+
+def _document(found: Orders) -> Answer:
+    return Answer(found.document, content_type=f"application/xml; charset={found.charset}")
 
 
 def import_answer(state: ImportState) -> Answer:
