@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from syncd import journal
 from syncd.queue import outbox
-from syncd.store import access, packages
+from syncd.store import access, packages, runs
 from syncd.store.db import Conn, every, one
 
 ALIVE_SECONDS: Final = 15
@@ -42,11 +42,13 @@ def snapshot(conn: Conn) -> dict[str, Any]:
         conn, "SELECT tenant, count(*) AS n FROM package WHERE state IN ('queued', 'importing') GROUP BY tenant"
     ):
         _tenant(tenants, row["tenant"])["packages"] = row["n"]
+    for row in runs.held(conn):
+        _tenant(tenants, row["tenant"])["removals_held"] += 1
     return {"tenants": tenants, "workers": workers(conn)}
 
 
 def _tenant(tenants: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
-    return tenants.setdefault(name, {"outbox": {}, "oldest_seconds": 0.0, "packages": 0})
+    return tenants.setdefault(name, {"outbox": {}, "oldest_seconds": 0.0, "packages": 0, "removals_held": 0})
 
 
 def overview(conn: Conn, tenant: str) -> dict[str, Any]:
@@ -65,6 +67,13 @@ def overview(conn: Conn, tenant: str) -> dict[str, Any]:
         "outbox": outbox.summary(conn, tenant),
         "packages": packages.opened(conn, tenant),
         "packages_open": packages.count_opened(conn, tenant),
+        "removals_held": [
+            {
+                "id": row["id"], "kind": row["kind"], "catalogue_id": row["catalogue_id"], "infobase": row["infobase"],
+                "absent": row["absent"], "total": row["total"], "since": row["ended_at"],
+            }
+            for row in runs.held(conn, tenant)
+        ],
         "freshness": packages.freshness(conn, tenant),
         "failures": [
             {

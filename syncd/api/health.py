@@ -54,6 +54,7 @@ def metrics(ctx: Ctx) -> Response:
     )
     packages = Gauge("syncd_packages_open", "Packages waiting or being imported", ["tenant"], registry=registry)
     workers = Gauge("syncd_workers_alive", "Workers seen lately", registry=registry)
+    held = Gauge("syncd_removals_held", "Removals that wait for a person", ["tenant"], registry=registry)
     with ctx.db.transaction() as conn:
         found: dict[str, Any] = snapshot(conn)
     workers.set(found["workers"])
@@ -62,4 +63,5 @@ def metrics(ctx: Ctx) -> Response:
             outbox.labels(tenant, name).set(number)
         oldest.labels(tenant).set(state["oldest_seconds"])
         packages.labels(tenant).set(state["packages"])
+        held.labels(tenant).set(state["removals_held"])
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

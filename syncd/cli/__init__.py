@@ -25,6 +25,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "import": ("imports", "import_"),
     "status": ("status", "status"),
     "journal": ("journal", "journal"),
+    "package": ("package", "package"),
     "outbox": ("outbox", "outbox"),
     "infobase": ("infobase", "infobase"),
     "key": ("key", "key"),

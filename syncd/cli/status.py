@@ -154,6 +154,12 @@ def _attention(seen: dict[str, Any]) -> list[dict[str, str]]:
     if (box["oldest_seconds"] or 0) > _LATE_SECONDS:
         age = duration(box["oldest_seconds"])
         found.append((tr(f"an order waits for 1C for {age}", f"заказ ждёт 1С уже {age}"), "syncd outbox list"))
+    for row in seen["removals_held"]:
+        said = tr(
+            f"a full export of catalogue {row['catalogue_id']} would remove {row['absent']} of {row['total']}: held",
+            f"полная выгрузка каталога {row['catalogue_id']} удалила бы {row['absent']} из {row['total']}: придержано",
+        )
+        found.append((said, f"syncd package show {row['id']}"))
     if not seen["workers"]:
         waiting = tr(f"; packages wait: {seen['packages_open']}", f"; пакетов ждёт: {seen['packages_open']}")
         said = tr("no worker is alive", "нет ни одного живого worker")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -199,6 +199,68 @@ def release(conn: Conn, claim: Claim) -> None:
         """UPDATE package SET state = 'queued', lease_id = NULL, lease_until = NULL, attempt = attempt - 1
            WHERE tenant = %(t)s AND id = %(id)s AND lease_id = %(lease)s AND state = 'importing'""",
         t=claim.tenant, id=claim.id, lease=claim.lease_id,
+    )  # fmt: skip
+
+
+def listing(conn: Conn, tenant: str, *, states: tuple[str, ...], limit: int) -> list[Row]:
+    """The newest packages with their files' names; all states when none is given."""
+    return every(
+        conn,
+        f"""SELECT {_SHOWN} FROM package p LEFT JOIN infobase i ON i.tenant = p.tenant AND i.id = p.infobase_id
+            WHERE p.tenant = %(t)s AND (cardinality(%(states)s::text[]) = 0 OR p.state = ANY (%(states)s))
+            ORDER BY p.seq DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
+        t=tenant, states=list(states), limit=limit,
+    )  # fmt: skip
+
+
+def matching(conn: Conn, tenant: str, word: str, *, limit: int) -> list[Row]:
+    """The packages whose id is the word, or begins or ends with it, newest first."""
+    return every(
+        conn,
+        f"""SELECT {_SHOWN} FROM package p LEFT JOIN infobase i ON i.tenant = p.tenant AND i.id = p.infobase_id
+            WHERE p.tenant = %(t)s
+              AND (starts_with(p.id::text, %(w)s) OR right(p.id::text, length(%(w)s)) = %(w)s)
+            ORDER BY p.seq DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
+        t=tenant, w=word.lower(), limit=limit,
+    )  # fmt: skip
+
+
+_SHOWN: Final = """
+    p.id, p.seq, p.source, p.lane, p.state, p.outcome, p.counters, p.error_code, p.error_params, p.attempt, p.progress,
+    p.session_id, p.created_at, p.started_at, p.finished_at, p.replay_of, p.replay_by, p.replay_reason,
+    i.name AS infobase,
+    (SELECT array_agg(f.name ORDER BY f.n) FROM package_file f
+     WHERE f.tenant = p.tenant AND f.package_id = p.id) AS files
+"""
+
+
+def stored_files(conn: Conn, tenant: str, package_id: UUID) -> list[Row]:
+    """The files as they came: of documents in one archive the archive, once."""
+    return every(
+        conn,
+        """SELECT u.id, u.name, u.format, u.size, u.parts, u.created_at,
+                  array_remove(array_agg(f.member), NULL) AS members
+           FROM package_file f JOIN upload u ON u.tenant = f.tenant AND u.id = f.upload_id
+           WHERE f.tenant = %(t)s AND f.package_id = %(id)s GROUP BY u.tenant, u.id ORDER BY min(f.n)""",
+        t=tenant, id=package_id,
+    )  # fmt: skip
+
+
+def replay(conn: Conn, tenant: str, package_id: UUID, *, by: str, reason: str) -> UUID | None:
+    """Queue a package with the same files, at the original's place in the order of arrival. ``None`` when it has not
+    ended yet, or is gone.
+    """
+    row = one(
+        conn,
+        """SELECT id, coalesce(source_seq, seq) AS seq, coalesce(replay_of, id) AS of, source, lane, infobase_id
+           FROM package WHERE tenant = %(t)s AND id = %(id)s AND state IN ('done', 'failed')""",
+        t=tenant, id=package_id,
+    )  # fmt: skip
+    if row is None:
+        return None
+    return create(
+        conn, tenant, files_of(conn, tenant, row["id"]), source=row["source"], lane=row["lane"],
+        infobase_id=row["infobase_id"], replay=Replay(row["of"], row["seq"], by, reason),
     )  # fmt: skip
 
 
