@@ -57,7 +57,7 @@ def offer(
     conn: Conn, tenant: str, *, infobase_id: UUID, session_id: UUID, kind: str, limit: int, suspects: bool = False
 ) -> list[Message]:  # fmt: skip
     """Take what this session has not been offered yet, oldest first, and mark it ``sent``. ``suspects``: only
-    those that were held before, else only the others (``syncd.queue.pulls``).
+    those that 1C did not take alone, else only the others (``syncd.queue.pulls``).
 
     Messages that other sessions were offered and never confirmed are offered again. ``SKIP LOCKED`` keeps two
     sessions that ask at the same moment from waiting for each other.
@@ -69,7 +69,7 @@ def offer(
             SELECT o.id FROM outbox o
             WHERE o.tenant = %(t)s AND o.kind = %(kind)s
               AND o.state IN ('pending', 'waiting', 'sent', 'unconfirmed')
-              AND (o.infobase_id = %(infobase)s OR o.infobase_id IS NULL) AND o.suspect = %(suspects)s
+              AND (o.infobase_id = %(infobase)s OR o.infobase_id IS NULL) AND (o.suspicion > 0) = %(suspects)s
               AND (o.next_attempt_at IS NULL OR o.next_attempt_at <= now())
               AND NOT EXISTS (
                   SELECT FROM offering f
@@ -173,7 +173,7 @@ def retry(conn: Conn, tenant: str, outbox_id: UUID, *, by: str, reason: str, for
         WITH again AS (
             UPDATE outbox SET state = 'pending', attempt = 0, next_attempt_at = NULL, error_code = NULL,
                    error_params = NULL, acknowledged_at = NULL, updated_at = now(), refusals = 0,
-                   suspect = false
+                   suspicion = 0
             WHERE tenant = %(t)s AND id = %(id)s AND state = ANY(%(states)s)
             RETURNING id
         ), forgotten AS (

@@ -191,7 +191,9 @@ class ExchangeService:
         with self._ctx.db.transaction() as conn:
             keys = outbox.acknowledge(conn, session.tenant, session.id)
             if keys:
-                pulls.confirmed(conn, session.tenant, infobase_id=session.infobase.id, session_id=session.id)
+                pulls.confirmed(
+                    conn, session.tenant, infobase_id=session.infobase.id, session_id=session.id, most=orders_out.BATCH
+                )
             return len(keys)
 
     def listener(self, tenant: str, basic: tuple[str, str] | None, address: str | None) -> Infobase:

@@ -23,9 +23,10 @@ def upgrade() -> None:
         sa.Column("suspects", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("batch_limit", sa.Integer(), nullable=True),
+        sa.Column("suspect_limit", sa.Integer(), server_default="1", nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "infobase_id", name=op.f("exchange_pull_pkey")),
     )
     op.add_column("outbox", sa.Column("refusals", sa.Integer(), server_default="0", nullable=False))
-    op.add_column("outbox", sa.Column("suspect", sa.Boolean(), server_default="false", nullable=False))
+    op.add_column("outbox", sa.Column("suspicion", sa.SmallInteger(), server_default="0", nullable=False))
