@@ -10,8 +10,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ColumnElement, Select, Text, any_, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from syncd.errors import RequestError
 from syncd.model import ENTITIES, Entity
@@ -19,6 +19,7 @@ from syncd.store.db import Conn, Row, one, run
 from syncd.store.tables import ENTITY_TABLES
 
 PAGE_LIMIT: Final = 1000
+QUANTITY_DIGITS: Final = 1000
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ def page(conn: Conn, tenant: str, name: str, query: Query) -> Page:
     columns = [table.c[f.name] for f in entity.all_fields]
     statement = select(*columns, table.c.extra, table.c.updated_at, table.c.deleted_at).where(table.c.tenant == tenant)
     for column, values in query.equal.items():
-        statement = statement.where(table.c[column].in_(values))
+        statement = statement.where(table.c[column] == any_(literal(values, ARRAY(Text()))))
     if query.category:
         statement = statement.where(_in_category(tenant, name, query.category))
     if query.changed_since is not None:
@@ -65,6 +66,8 @@ def page(conn: Conn, tenant: str, name: str, query: Query) -> Page:
 
 def get(conn: Conn, tenant: str, name: str, key: str) -> Row | None:
     """One record of an entity whose key is a single field."""
+    if "\x00" in key:
+        return None
     entity, table = ENTITIES[name], ENTITY_TABLES[name]
     columns = [table.c[f.name] for f in entity.all_fields]
     statement = select(*columns, table.c.extra, table.c.updated_at, table.c.deleted_at).where(
@@ -115,6 +118,11 @@ def _decode(entity: Entity, cursor: str) -> list[Any]:
         decoded = [Decimal(v) if f.kind == "decimal" else str(v) for v, f in zip(values, entity.key, strict=True)]
     except (ValueError, TypeError, binascii.Error, InvalidOperation) as error:
         raise RequestError("E308") from error
-    if any("\x00" in value for value in decoded if isinstance(value, str)):
+    if any("\x00" in value if isinstance(value, str) else not _is_quantity(value) for value in decoded):
         raise RequestError("E308")
     return decoded
+
+
+def _is_quantity(value: Decimal) -> bool:
+    """Whether Postgres can hold the number; what we put into cursors is far from its limits."""
+    return value.is_finite() and abs(value.adjusted()) < QUANTITY_DIGITS
