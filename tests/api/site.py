@@ -104,11 +104,13 @@ class Site:
     def order(self, key: str, idempotency: str, body: dict[str, Any]) -> httpx.Response:
         """Place an order."""
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": idempotency}
-        return self.http.post("/v1/orders", json=body, headers=headers)
+        response: httpx.Response = self.http.post("/v1/orders", json=body, headers=headers)
+        return response
 
     def get(self, path: str, key: str) -> httpx.Response:
         """Ask the API."""
-        return self.http.get(path, headers={"Authorization": f"Bearer {key}"})
+        response: httpx.Response = self.http.get(path, headers={"Authorization": f"Bearer {key}"})
+        return response
 
 
 @contextmanager
@@ -149,7 +151,7 @@ class OneC:
             headers["Cookie"] = self.cookie
         method = "POST" if body is not None or self.post_all else "GET"
         url = f"{self.address if address is None else address}?{query}"
-        response = self.site.http.request(method, url, headers=headers, content=body)
+        response: httpx.Response = self.site.http.request(method, url, headers=headers, content=body)
         self.site.http.cookies.clear()
         return response
 

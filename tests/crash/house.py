@@ -44,7 +44,7 @@ class House:
         self, database_url: str, redis_url: str | None, embedded: Embedded | None = None, **roles: Any
     ) -> None:
         self.database_url = database_url
-        self.supervisor = Supervisor(Servers(database_url, redis_url, embedded), "127.0.0.1", 0, quiet=True, **roles)
+        self.supervisor = Supervisor(Servers(database_url, redis_url, embedded), "127.0.0.1", 0, **roles)
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._mend, name="mend")
         self.mends = 0

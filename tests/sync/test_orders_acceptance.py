@@ -26,8 +26,7 @@ def locked(site: Site, table: str) -> Iterator[Callable[[int], None]]:
         conn.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE".encode())
 
         def wait(number: int) -> None:
-            waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            while site.row(waiting)["n"] < number:
+            while site.count("pg_stat_activity", "wait_event_type = 'Lock' AND datname = current_database()") < number:
                 pass
 
         yield wait
