@@ -16,6 +16,7 @@ from xxhash import xxh3_64
 
 from syncd.commerceml.known import Known
 from syncd.commerceml.tracks import Track
+from syncd.commerceml.values import base_id
 
 LoadKnown = Callable[[str], Known]
 """Gives what is known of the records of a kind of container: ``catalogue`` or ``offers``."""
@@ -27,7 +28,6 @@ _CONTAINERS: Final = {"Каталог": "catalogue", "ПакетПредложе
 ELEMENTS: Final = {"catalogue": "Товар", "offers": "Предложение"}
 _ENCODING: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _AFTER_NAME: Final = (b" ", b">", b"/", b"\t", b"\r", b"\n")
-_TEXTS: Final = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>"))
 
 
 class RecordFilter:
@@ -125,6 +125,8 @@ class _Scan:
         self._container_of = {name.encode(encoding): name for name in _CONTAINERS}
         self._price_types_end = "</ТипыЦен>".encode(encoding)
         self._buffer = b""
+        self._offset = 0
+        self._nested = False
         self._step = self._look_for_container
         self._head = bytearray()
         self._start = self._end = self._close = b""
@@ -188,7 +190,7 @@ class _Scan:
             size = len(self._buffer) - _TAIL
             self._head += self._buffer[:size]
             return self._take(size)
-        end = self._record_end(at)
+        end = self._buffer.find(self._end, at)
         if end < 0:
             return self._give_up() if last or len(self._buffer) - at > RECORD_LIMIT else None
         self._head += self._buffer[:at]
@@ -197,68 +199,68 @@ class _Scan:
         return self._take(at)
 
     def _cut_records(self, *, last: bool) -> bytes | None:
-        """Cut what is unchanged out of the whole records in the buffer."""
+        """Cut what is unchanged out of the whole records in the buffer.
+
+        A record ends before the next one begins. Texts in which tags stand as text may cut a record in two; the reader
+        then takes up fewer records than were let through, and nothing is learnt of such a document.
+        """
         del last
-        buffer, track = self._buffer, self._track
+        buffer, track, base = self._buffer, self._track, self._offset
         assert track is not None
+        unchanged, identity_of = track.unchanged, self._identity_of
         out: list[bytes] = []
         done = kept = 0  # what lies before `done` is settled; from `kept` on it goes to the parser
-        nested = False
-        while (at := self._find_start(done, len(buffer))) >= 0 and not buffer[done:at].strip():
-            end = self._record_end(at)
+        at = self._find_start(0, len(buffer))
+        while at >= 0 and not buffer[done:at].strip():
+            following = self._find_start(at + 1, len(buffer))
+            end = self._end_before(at, following)
             if end < 0:
                 break
-            if self._find_start(at + 1, end) >= 0:
-                nested = True
-                break
-            if track.unchanged(buffer[at:end], self._identity_of(at, end)):
+            if unchanged(buffer[at:end], identity_of(at, end), base + at):
                 out.append(buffer[kept:at])
                 kept = end
-            done = end
+            done, at = end, following
         out.append(buffer[kept:done])
-        self._buffer = rest = buffer[done:]
-        if nested or len(rest) > RECORD_LIMIT:
+        rest = self._drop(done)
+        if self._nested or len(rest) > RECORD_LIMIT:
             out.append(self._give_up())
-        elif (at >= 0 and buffer[done:at].strip()) or (at < 0 and len(rest.strip()) > _TAIL):
+        elif at < 0 and rest.lstrip()[:2] == b"</":
             self._step = self._look_for_container  # the list of records ended
+        elif at >= 0 and buffer[done:at].strip():
+            self._step = self._look_for_container
         elif not done:
             return None
         return b"".join(out)
 
+    def _end_before(self, at: int, following: int) -> int:
+        """Where the record at ``at`` ends, the next one beginning at ``following``; -1: more is needed, or it nests."""
+        buffer = self._buffer
+        if following >= 0:
+            end = buffer.rfind(self._end, at, following)
+            if end >= 0:
+                return end + len(self._end)
+            self._nested = True
+            return -1
+        end = buffer.find(self._end, at)
+        if end < 0:
+            return -1
+        end += len(self._end)
+        # the last one of the list: what follows is its end, or is not here yet
+        return end if buffer[end : end + _TAIL].lstrip()[:2] == b"</" else -1
+
     def _identity_of(self, at: int, end: int) -> bytes | None:
         """The record's Ид where it is plain to see; a characteristic among products is no product."""
         found = self._identity.match(self._buffer, at, end)
-        identity = found.group(1) if found else None
-        if identity is None or identity != identity.strip() or (b"#" in identity and self._kind == "catalogue"):
+        if found is None:
             return None
+        identity: bytes = found.group(1)
+        if identity != identity.strip():
+            return None
+        if b"#" in identity:
+            identity = base_id(identity.decode(self._encoding)).encode(self._encoding)
+            if b"#" in identity and self._kind == "catalogue":
+                return None
         return identity
-
-    def _record_end(self, at: int) -> int:
-        """Where the record at ``at`` ends, past texts in which its end tag may stand as text; -1: not in the buffer."""
-        end = self._buffer.find(self._end, at)
-        begin = at
-        while end >= 0:
-            inside = self._text_before(begin, end)
-            if inside is None:
-                return end + len(self._end)
-            opening, closing = inside
-            begin = self._buffer.find(closing, opening)
-            if begin < 0:
-                return -1
-            if begin > end:
-                end = self._buffer.find(self._end, begin)
-        return -1
-
-    def _text_before(self, begin: int, end: int) -> tuple[int, bytes] | None:
-        """The first CDATA section, comment or instruction within these bytes, and what closes it."""
-        found: tuple[int, bytes] | None = None
-        if self._buffer.find(b"<!", begin, end) < 0 and self._buffer.find(b"<?", begin, end) < 0:
-            return None
-        for opening, closing in _TEXTS:
-            at = self._buffer.find(opening, begin, end)
-            if at >= 0 and (found is None or at < found[0]):
-                found = at, closing
-        return found
 
     def _find_start(self, begin: int, end: int) -> int:
         """Where a record's start tag stands; names that only begin so (``Товары``) are passed over."""
@@ -269,8 +271,15 @@ class _Scan:
         return at
 
     def _take(self, size: int) -> bytes:
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        taken = self._buffer[:size]
+        self._drop(size)
         return taken
+
+    def _drop(self, size: int) -> bytes:
+        """Take so many bytes off the buffer. Returns what is left."""
+        self._buffer = self._buffer[size:]
+        self._offset += size
+        return self._buffer
 
     def _give_up(self) -> bytes:
         """From here on everything goes to the parser."""

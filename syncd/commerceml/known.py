@@ -1,8 +1,9 @@
 """What is known of records seen before: for each, the hash of its bytes and what it was made of.
 
-Three arrays sorted by key, so that a million records cost 18 MB: the key (a hash of ``Ид`` and the kind of document),
-the value (a hash of the record's bytes and of everything outside it that its reading depends on), and the number of its
-signature (how many rows of each entity it makes).
+Three arrays in the order of the last export, so that a million records cost 18 MB: the key (a hash of ``Ид`` and the
+kind of document), the value (a hash of the record's bytes and of everything outside it that its reading depends on),
+and the number of its signature (how many rows of each entity it makes). 1C exports in the same order time after time,
+so a record is looked for where the one before it was found; an index is built only when the order has changed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
@@ -20,38 +22,54 @@ Signature = tuple[tuple[str, int], ...]
 
 UNSEEN: Final = 0
 SKIPPED: Final = 1
-PARSED: Final = 2
-SIGNATURES_MAX: Final = 65_000
+READ: Final = 2
 NO_SIGNATURE: Final = 0xFFFF
 """Of a record that must be read again next time: it was bad, or nothing tells it from another."""
 
 
 def key_of(identity: bytes, label: int) -> int:
     """The key of a record: its ``Ид`` in one kind of document."""
-    return xxh3_64_intdigest(identity, seed=label)
+    return xxh3_64_intdigest(identity, label)
+
+
+def _longs() -> array[int]:
+    return array("Q")
+
+
+def _shorts() -> array[int]:
+    return array("H")
+
+
+def _positions() -> array[int]:
+    return array("q")
 
 
 @dataclass(slots=True)
 class Known:
     """Records of one kind of container (catalogue or offers).
 
-    ``labels`` are the kinds of documents they came in, with the entities these state.
+    ``labels`` are the kinds of documents they came in, with the entities these state. ``spoiled``: something was read
+    past the filter, so that what is known here is no longer to be trusted.
     """
 
-    keys: array[int] = field(default_factory=lambda: array("Q"))
-    values: array[int] = field(default_factory=lambda: array("Q"))
-    signature_numbers: array[int] = field(default_factory=lambda: array("H"))
+    keys: array[int] = field(default_factory=_longs)
+    values: array[int] = field(default_factory=_longs)
+    signature_numbers: array[int] = field(default_factory=_shorts)
     signatures: list[Signature] = field(default_factory=list)
     labels: dict[int, set[str]] = field(default_factory=dict)
     spoiled: bool = False
-    """Something was read past the filter: what is known here is no longer to be trusted."""
+    used: set[int] = field(default_factory=set)
+    """Labels of the documents of this package."""
     _states: bytearray = field(default_factory=bytearray)
-    _fresh_keys: array[int] = field(default_factory=lambda: array("Q"))
-    _fresh_values: array[int] = field(default_factory=lambda: array("Q"))
-    _fresh_numbers: array[int] = field(default_factory=lambda: array("H"))
+    _expected: int = 0
+    _sorted: array[int] | None = None
+    _sorted_at: array[int] = field(default_factory=_longs)
+    _order: array[int] = field(default_factory=_positions)
+    _fresh_keys: array[int] = field(default_factory=_longs)
+    _fresh_values: array[int] = field(default_factory=_longs)
+    _fresh_numbers: array[int] = field(default_factory=_shorts)
     _number_of: dict[Signature, int] = field(default_factory=dict)
-    skipped: Counter[int] = field(default_factory=Counter)
-    """Records skipped, by the number of their signature."""
+    _skipped: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._states = bytearray(len(self.keys))
@@ -60,74 +78,116 @@ class Known:
     @property
     def changed(self) -> bool:
         """Whether anything is to be stored anew."""
-        return bool(self._fresh_keys) or PARSED in self._states or self.spoiled
+        return bool(self._fresh_keys) or READ in self._states
 
     def skip(self, key: int, value: int) -> bool:
         """Whether the record may be skipped: its bytes are those of the last time, and nobody spoke of it since."""
-        at = bisect_left(self.keys, key)
-        if at == len(self.keys) or self.keys[at] != key:
-            return False
+        at = self._expected
+        if at >= len(self.keys) or self.keys[at] != key:
+            at = self._find(key)
+            if at < 0:
+                return False
+        self._expected = at + 1
         state = self._states[at]
-        if state != PARSED and self.values[at] == value:
+        if state != READ and self.values[at] == value:
             if state == UNSEEN:
                 self._states[at] = SKIPPED
-                self.skipped[self.signature_numbers[at]] += 1
+                self._skipped[self.signature_numbers[at]] += 1
+                self._order.append(at)
             return True
         self._drop(at)
         return False
+
+    def _find(self, key: int) -> int:
+        if not self.keys:
+            return -1
+        if self._sorted is None:
+            self._sorted_at = array("Q", sorted(range(len(self.keys)), key=self.keys.__getitem__))
+            self._sorted = array("Q", map(self.keys.__getitem__, self._sorted_at))
+        near = bisect_left(self._sorted, key)
+        found = near < len(self._sorted) and self._sorted[near] == key
+        return self._sorted_at[near] if found else -1
 
     def touch(self, identity: bytes, label: int) -> None:
         """The record was read in one kind of document: other kinds that speak of the same have not the last word."""
         stated = self.labels[label]
         for other, entities in self.labels.items():
             if other != label and not entities.isdisjoint(stated):
-                key = key_of(identity, other)
-                at = bisect_left(self.keys, key)
-                if at < len(self.keys) and self.keys[at] == key:
+                at = self._find(key_of(identity, other))
+                if at >= 0:
                     self._drop(at)
 
     def _drop(self, at: int) -> None:
         if self._states[at] == SKIPPED:
-            number = self.signature_numbers[at]
-            self.skipped[number] -= 1
-        self._states[at] = PARSED
+            self._skipped[self.signature_numbers[at]] -= 1
+        self._states[at] = READ
 
-    def add(self, key: int, value: int, signature: Signature) -> None:
-        """A record was read: next time it may be skipped."""
-        number = self._number_of.get(signature)
-        if number is None:
-            if len(self.signatures) >= SIGNATURES_MAX:
-                return
-            number = len(self.signatures)
-            self.signatures.append(signature)
-            self._number_of[signature] = number
+    def let_through(self, key: int, value: int) -> int:
+        """A record goes to the reader. Returns the number under which ``learn`` knows it."""
+        slot = len(self._fresh_keys)
         self._fresh_keys.append(key)
         self._fresh_values.append(value)
-        self._fresh_numbers.append(number)
+        self._fresh_numbers.append(NO_SIGNATURE)
+        self._order.append(-slot - 1)
+        return slot
+
+    def learn(self, slot: int, signature: Signature) -> None:
+        """The record was read and was good: next time it may be skipped."""
+        number = self._number_of.get(signature)
+        if number is None:
+            number = len(self.signatures)
+            if number >= NO_SIGNATURE:
+                return
+            self.signatures.append(signature)
+            self._number_of[signature] = number
+        self._fresh_numbers[slot] = number
+
+    @property
+    def ambiguous(self) -> bool:
+        """Records were skipped while documents of several kinds speak of the same: who has the last word, and what is
+        to be counted, only reading everything can tell."""
+        stated = [self.labels[label] for label in self.used]
+        return sum(map(len, stated)) > len(set[str]().union(*stated)) and any(self._skipped.values())
 
     def rows_skipped(self) -> Counter[str]:
         """How many rows of each entity the skipped records stand for."""
         rows: Counter[str] = Counter()
-        for number, times in self.skipped.items():
+        for number, times in self._skipped.items():
             for entity, count in self.signatures[number]:
                 rows[entity] += count * times
         return rows
 
     def merged(self) -> Known:
-        """What is known after this package: old records nobody spoke of anew, and the fresh, the last of each key."""
+        """What is known after this package, in its order; what it did not speak of comes behind."""
         if not self.changed:
             return self
-        keep = [at for at, state in enumerate(self._states) if state != PARSED]
-        keys = array("Q", map(self.keys.__getitem__, keep)) + self._fresh_keys
-        values = array("Q", map(self.values.__getitem__, keep)) + self._fresh_values
-        numbers = array("H", map(self.signature_numbers.__getitem__, keep)) + self._fresh_numbers
-        del keep
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        last = [at for at, after in zip(order, [*order[1:], -1], strict=True) if after < 0 or keys[after] != keys[at]]
-        return Known(
-            array("Q", map(keys.__getitem__, last)),
-            array("Q", map(values.__getitem__, last)),
-            array("H", map(numbers.__getitem__, last)),
-            self.signatures,
-            self.labels,
-        )
+        keys, values, numbers = array("Q"), array("Q"), array("H")
+        repeated = self._repeated()
+        for position in self._order:
+            if position >= 0:
+                if self._states[position] == SKIPPED:
+                    self._keep(position, keys, values, numbers)
+                continue
+            slot = -position - 1
+            key = self._fresh_keys[slot]
+            if self._fresh_numbers[slot] != NO_SIGNATURE and repeated.get(key, slot) == slot:
+                keys.append(key)
+                values.append(self._fresh_values[slot])
+                numbers.append(self._fresh_numbers[slot])
+        for position, state in enumerate(self._states):
+            if state == UNSEEN:
+                self._keep(position, keys, values, numbers)
+        return Known(keys, values, numbers, self.signatures, self.labels)
+
+    def _keep(self, position: int, keys: array[int], values: array[int], numbers: array[int]) -> None:
+        keys.append(self.keys[position])
+        values.append(self.values[position])
+        numbers.append(self.signature_numbers[position])
+
+    def _repeated(self) -> dict[int, int]:
+        """Keys that were let through more than once, with the last slot of each: the last statement wins."""
+        ordered = sorted(self._fresh_keys)
+        twice = {key for key, after in pairwise(ordered) if key == after}
+        if not twice:
+            return {}
+        return {key: slot for slot, key in enumerate(self._fresh_keys) if key in twice}

@@ -65,8 +65,8 @@ class Reader:
 
     ``chunks`` is the document in pieces of any size; ``encoding`` overrules the declared one. ``head`` is there after
     the first item; ``element`` is the element of which the last item was made, ``records`` counts the records taken up
-    by element. ``unknown`` (element paths kept in ``extra`` or not read), ``warnings`` and ``counts`` (elements met) are
-    complete at the end.
+    by element. ``unknown`` (element paths kept in ``extra`` or not read), ``warnings`` and ``counts`` (elements met)
+    are complete at the end.
 
     Raises while iterating: ``DataError`` E201-E204 where the document cannot be read, and ``EncodingMismatch`` (E208),
     upon which the caller begins anew with ``encoding="windows-1251"``. A single record that cannot be used comes as a

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from xxhash import xxh3_64_intdigest
 
 from syncd.commerceml.known import Known, Signature, key_of
-from syncd.commerceml.values import base_id
 from syncd.model.records import BadRecord, Item, Record
 
 
@@ -26,9 +25,9 @@ class Seen:
 @dataclass(slots=True)
 class _Pending:
     identity: bytes
-    key: int
-    value: int
-    lines: int
+    slot: int
+    offset: int
+    label: int
 
 
 @dataclass(slots=True)
@@ -40,8 +39,6 @@ class Track:
     context: int = 0
     encoding: str = "utf-8"
     seen: list[Seen] = field(default_factory=list)
-    lines: int = 0
-    """Lines cut out so far."""
     _pending: deque[_Pending] = field(default_factory=deque)
     _closed: int = 0
     _made: dict[tuple[str, tuple[object, ...]], None] = field(default_factory=dict)
@@ -50,39 +47,41 @@ class Track:
     def begin(self, catalogue_id: str, label: int, context: int, encoding: str) -> None:
         """A container's records begin."""
         self.label, self.context, self.encoding = label, context, encoding
+        self.known.used.add(label)
         self.seen.append(Seen(catalogue_id, self.known.labels.setdefault(label, set())))
 
-    def unchanged(self, record: bytes, identity: bytes | None) -> bool:
-        """Whether this record may be cut out; otherwise it waits for what the reader makes of it."""
+    def unchanged(self, record: bytes, identity: bytes | None, offset: int) -> bool:
+        """Whether this record may be cut out; otherwise it waits for what the reader makes of it.
+
+        ``offset`` is where it begins in the document, bytes.
+        """
         if identity is None:
-            self._pending.append(_Pending(b"", 0, 0, self.lines))
+            self._pending.append(_Pending(b"", -1, offset, self.label))
             return False
-        known = self.known
         key = key_of(identity, self.label)
-        value = xxh3_64_intdigest(record, seed=self.context) or 1
-        if known.skip(key, value):
-            self.lines += record.count(b"\n")
-            if b"#" in identity or self.encoding != "utf-8":
-                identity = base_id(identity.decode(self.encoding)).encode()
+        value = xxh3_64_intdigest(record, self.context)
+        if self.known.skip(key, value):
+            if not identity.isascii():
+                identity = identity.decode(self.encoding).encode()
             self.seen[-1].hashes.append(key_of(identity, 0))
             return True
-        self._pending.append(_Pending(identity, key, value, self.lines))
+        self._pending.append(_Pending(identity, self.known.let_through(key, value), offset, self.label))
         return False
 
     def note(self, ordinal: int, item: Item) -> int:
         """The reader made this item of the ``ordinal``-th record (from 1) it was given.
 
-        Returns how many lines of the document were cut out before it.
+        Returns where that record begins in the document, bytes.
         """
         while self._closed < ordinal - 1:
             self._close()
         if isinstance(item, Record):
             self._made[item.entity, item.key] = None
-            if not item.stub:
-                self.known.labels[self.label].add(item.entity)
+            if not item.stub and self._pending:
+                self.known.labels[self._pending[0].label].add(item.entity)
         elif isinstance(item, BadRecord):
             self._bad = True
-        return self._pending[0].lines if self._pending else self.lines
+        return self._pending[0].offset if self._pending else 0
 
     def settle(self, records: int) -> bool:
         """The document was read to its end, with so many records taken up by the reader.
@@ -99,10 +98,11 @@ class Track:
         self._closed += 1
         if self._pending:
             pending = self._pending.popleft()
-            if pending.identity and len(self.known.labels) > 1:
-                self.known.touch(pending.identity, self.label)
-            if self._made and not self._bad and pending.value:
-                self.known.add(pending.key, pending.value, self._signature())
+            if pending.slot >= 0:
+                if len(self.known.labels) > 1:
+                    self.known.touch(pending.identity, pending.label)
+                if self._made and not self._bad:
+                    self.known.learn(pending.slot, self._signature())
         self._made = {}
         self._bad = False
 

@@ -60,6 +60,10 @@ class Seen:
         if not stub:
             self.stated[scope] += 1
 
+    def distinct(self, entity: str) -> int:
+        """How many records of an entity are stated, over all catalogues."""
+        return len(set[int]().union(*(keys for (name, _), keys in self.keys.items() if name == entity)))
+
     def add_skipped(self, entity: str, skipped: tracks.Seen) -> None:
         """Records that were not even read: they state what records of their kind of document do."""
         for name in {entity, *(skipped.entities & (OF_OFFERS | WITH_CATALOGUE))}:

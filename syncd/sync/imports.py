@@ -159,8 +159,10 @@ def _learn(state: Run, counters: dict[str, Counters]) -> None:
     for kind, known in state.known.items():
         for entity, rows in known.rows_skipped().items():
             found = counters.setdefault(entity, Counters())
-            found.read += rows
-            found.unchanged += rows
+            split = entity == "offer" and len(known.used) > 1  # one offer in several split files is one offer
+            more = state.seen.distinct(entity) - found.read - len(state.bad.keys.get(entity, ())) if split else rows
+            found.read += max(0, more)
+            found.unchanged += max(0, more)
         if known.spoiled:
             fingerprints.forget(state.conn, state.claim.tenant, kind)
         elif known.changed:

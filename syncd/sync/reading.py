@@ -11,7 +11,6 @@ from typing import Final
 from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
 from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
-from syncd.commerceml.tracks import Seen
 from syncd.errors import DataError
 from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
@@ -76,8 +75,6 @@ class Run:
     unknown: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     known: dict[str, Known] = field(default_factory=dict)
-    skipped: list[tuple[str, Seen]] = field(default_factory=list)
-    """Entity and ids of the records that were skipped, per catalogue."""
     seen: seen.Seen = field(default_factory=seen.Seen)
     """What the package states."""
     full: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -123,7 +120,7 @@ def read_file(state: Run, index: int, source: Source) -> None:
             if isinstance(error, EncodingMismatch) and encoding is None:
                 encoding = "windows-1251"
                 continue
-            state.broken.append((source.name, document.placed(error)))
+            state.broken.append((source.name, error))
             return
     _collect(state, document)
     if encoding:
@@ -140,6 +137,7 @@ class _Document:
         self.bad = Bad()
         self.seen = seen.Seen()
         self.full: dict[tuple[str, str], bool] = {}
+        self._offsets: dict[int, int] = {}
         chunks = _counted(state, source.open())
         self._filter = RecordFilter(chunks, self._load, encoding=encoding) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
@@ -155,35 +153,57 @@ class _Document:
 
     def read(self) -> None:
         """Stage every record. Raises ``DataError`` when the document cannot be read to its end."""
-        state, reader, found = self._state, self.reader, self._filter
-        tracks = found.tracks if found else {}
-        for item in reader:
+        for item in self.reader:
             if not self._has_a_say(item):
                 continue
-            track = tracks.get(reader.element)
-            if isinstance(item, Record | BadRecord) and track is not None:
-                item.line += track.note(reader.records[reader.element], item)
-                if (
-                    item.line
-                    and isinstance(item, Record)
-                    and reader.element == "Товар"
-                    and item.entity in _OFFER_ENTITIES
-                ):
-                    self._load(
-                        "offers"
-                    ).spoiled = True  # a catalogue spoke of offers: the other kind's word is not the last
-            if (refused := _take(state, self._source.name, item, self.bad)) is not None and track is not None:
-                track.note(reader.records[reader.element], refused)
-        if found is not None:
-            found.settle(reader.records)
-            for element, track in tracks.items():
-                state.skipped += [(_ENTITY[element], cut) for cut in track.seen if cut.hashes]
-                for cut in track.seen:
-                    if cut.hashes:
-                        self.seen.add_skipped(_ENTITY[element], cut)
-            if found.untracked and (reader.counts["Товар"] or reader.counts["Предложение"]):
-                for kind in ("catalogue", "offers"):
-                    self._load(kind).spoiled = True
+            self._follow(item)
+            refused = _take(self._state, self._source.name, item, self.bad)
+            if refused is not None:
+                self._follow(refused)
+        if self._filter is not None:
+            self._settle(self._filter)
+
+    def _follow(self, item: Item) -> None:
+        """Tell the filter what became of a record that it let through."""
+        element = self.reader.element
+        track = self._filter.tracks.get(element) if self._filter else None
+        if track is None or not isinstance(item, Record | BadRecord):
+            return
+        offset = track.note(self.reader.records[element], item)
+        if isinstance(item, BadRecord):
+            self._offsets[id(item)] = offset
+        elif element == "Товар" and item.entity in _OFFER_ENTITIES:
+            self._load("offers").spoiled = True  # a catalogue spoke of offers: their own document has not the last word
+
+    def _settle(self, found: RecordFilter) -> None:
+        found.settle(self.reader.records)
+        skipped = False
+        for element, track in found.tracks.items():
+            for cut in track.seen:
+                if cut.hashes:
+                    skipped = True
+                    self.seen.add_skipped(_ENTITY[element], cut)
+        if found.untracked and (self.reader.counts["Товар"] or self.reader.counts["Предложение"]):
+            for kind in ("catalogue", "offers"):
+                self._load(kind).spoiled = True
+        if any(known.ambiguous for known in self._state.known.values()):
+            raise Unsure
+        if skipped and self.bad.rows:
+            self._place_lines()
+
+    def _place_lines(self) -> None:
+        """Bad records stand on lines of the document as it came, from which unchanged records were cut out."""
+        known = [(self._offsets[id(bad)], bad) for _, bad in self.bad.rows if id(bad) in self._offsets]
+        rows = sorted(known, key=lambda row: row[0])
+        position, line = 0, 1
+        chunks = self._source.open()
+        for chunk in chunks:
+            while rows and rows[0][0] < position + len(chunk):
+                offset, bad = rows.pop(0)
+                bad.line = line + chunk.count(b"\n", 0, offset - position)
+            if not rows:
+                break
+            position, line = position + len(chunk), line + chunk.count(b"\n")
 
     def _has_a_say(self, item: Item) -> bool:
         """Remember what the item states. ``False`` when a newer package had the last word on it: this is a replay."""
@@ -202,13 +222,6 @@ class _Document:
             full = removals.is_full(item.changes_only, version, self._state.ctx.settings.imports)
             self.full[item.kind, item.id] = full
         return True
-
-    def placed(self, error: DataError) -> DataError:
-        """The error with the line of the document as it came: unchanged records were cut out before it."""
-        cut = sum(track.lines for track in self._filter.tracks.values()) if self._filter else 0
-        if cut and isinstance(error.params.get("line"), int):
-            error.params["line"] += cut
-        return error
 
 
 def _collect(state: Run, document: _Document) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from syncd.config import Settings
@@ -154,13 +154,17 @@ def _document(draw: st.DrawFn) -> bytes:
     return data if draw(st.integers(0, 9)) else data[: -draw(st.integers(1, 60))]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+# no shrinking: every step of it costs imports, and the document itself is in the failure
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+)
 @given(st.lists(st.lists(_document(), min_size=1, max_size=2), min_size=2, max_size=4), st.data())
 def test_the_fast_path_equals_the_slow_one_on_any_series_of_packages(
     oracle: Oracle, series: list[list[bytes]], data: st.DataObject
 ) -> None:
     _clean(oracle)
     for package in series:
+        note("\n".join(document.decode("utf-8", "replace") for document in package))
         oracle.take(*package)
         if data.draw(st.booleans()):
             oracle.take(*package)  # the same again: a client that lost our answer
