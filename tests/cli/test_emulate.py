@@ -40,7 +40,7 @@ def ours(database_url: str, redis_url: str, home: Path) -> Iterator[Ours]:
         key = access.create_key(conn, "default", "shop", "shop", ["read", "orders"])
     db.close()
     servers = Servers(database_url, redis_url, None)
-    with Supervisor(servers, "127.0.0.1", 0, roles=("api", "worker"), quiet=True) as supervisor:
+    with Supervisor(servers, "127.0.0.1", 0, roles=("api", "worker")) as supervisor:
         assert supervisor.wait_until_ready(threading.Event())
         yield Ours(supervisor.address, key)
 

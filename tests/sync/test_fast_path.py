@@ -1,4 +1,4 @@
-"""Skipping unchanged records ends in the same rows and counters as reading every one of them: the slow path is the oracle."""
+"""Skipping unchanged records ends in the same rows and counters as reading all of them: the slow path is the oracle."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Oracle:
             rows = every(
                 conn, "SELECT octet_length(record_keys) AS bytes FROM known_record WHERE tenant = %(t)s", t=FAST
             )
-        return sum(row["bytes"] for row in rows) // 8
+        return sum(int(row["bytes"]) for row in rows) // 8
 
 
 def _import(ctx: Context, tenant: str, documents: tuple[bytes, ...]) -> imports.Result:
