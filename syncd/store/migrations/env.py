@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from syncd.store import run_tables
+from syncd.store import run_tables  # noqa: F401 - its tables belong to the metadata
+from syncd.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=run_tables.metadata,
+    target_metadata=metadata,
     compare_type=True,
     compare_server_default=False,
     transaction_per_migration=False,
