@@ -58,7 +58,7 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     try:
         with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool:
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
-            newer = Newer(reading, claim) if claim.replay_of else None
+            newer = Newer(conn, claim) if claim.replay_of else None
             return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping, newer=newer, fast=fast))
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
