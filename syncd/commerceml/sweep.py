@@ -10,6 +10,8 @@ from syncd.commerceml.heads import FIELDS, Heads
 from syncd.commerceml.names import NAMES
 
 _COUNTED_DEPTH = 3
+_BOOKS = "ПользовательскиеСправочники"
+"""Reference books of the user: their elements, one level deeper, are counted too."""
 _READ = FIELDS | {
     "Описание", "Владелец", "Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений", "Контейнер",
     "Контрагенты", "Товары", "Предложения", "Свойства", "СвойстваЭлементов",
@@ -57,7 +59,8 @@ class Sweep:
 
     def _count(self, item: Element, path: tuple[str, ...]) -> None:
         name = NAMES[item.tag]
-        if name in self._records or len(path) >= _COUNTED_DEPTH or name == "Владелец":
+        depth = _COUNTED_DEPTH + (path[:1] == (_BOOKS,))
+        if name in self._records or len(path) >= depth or name == "Владелец":
             return
         whole = (*path, name)
         if name not in _READ:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import uuid4
 
 from syncd.emulator import answers
 from syncd.emulator.answers import Parameters
@@ -16,8 +18,10 @@ from syncd.emulator.documents import ExportFile, Portion
 from syncd.emulator.documents31 import split_export
 from syncd.emulator.order_documents import containers_file_name, containers_xml
 from syncd.emulator.orders import TradeOrder
-from syncd.emulator.violations import Said
-from syncd.emulator.wire import Answer
+from syncd.emulator.references import Book, SiteInfo, references_xml, site_info
+from syncd.emulator.upload import UploadResult
+from syncd.emulator.violations import Said, SiteRefused
+from syncd.emulator.wire import NOT_MODIFIED, OK, Answer
 
 VERSION = "3.1"
 _WITH_VERSION = frozenset({"init", "query", "success", "info"})
@@ -99,6 +103,29 @@ class BitrixModuleClient(StandardClient):
         self.check_auth("catalog")
         answers.require_success(self.call("catalog", "complete"), strict=True)
         self._timestamp = ""
+
+    def info(self) -> SiteInfo:
+        """What the settings form of the module loads from the site; nothing is sent before it but checkauth."""
+        self.check_auth("sale")
+        return site_info(self.call("sale", "info"))
+
+    def listen(self) -> bool:
+        """type=listen without a cookie: whether an exchange should begin. Other answers than 200 and 304 are an error
+        (BXMOD 60-130).
+        """
+        self._wire.cookie = ""
+        answer = self._wire.call("listen", "", extra="&version=2.1")
+        if answer.status == NOT_MODIFIED and answer.body:
+            raise answer.violation(Said("304 must have no body.", "У ответа 304 не должно быть тела."))
+        if answer.status not in (OK, NOT_MODIFIED):
+            raise SiteRefused("E602", asked=answer.asked, reason=f"HTTP {answer.status}")
+        return answer.status == OK
+
+    def push_references(self, folder: Path, books: Sequence[Book]) -> UploadResult:
+        """The user's own reference books: type=reference, one file in a session of its own."""
+        name = f"references___{uuid4()}.xml"
+        (folder / name).write_bytes(references_xml(books))
+        return self.upload("reference", folder)
 
     def pull_orders(self, orders: OrderBase, result: PullResult | None = None) -> PullResult:
         """checkauth, init, query until an answer has no Контейнер, then success.

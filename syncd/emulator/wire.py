@@ -20,7 +20,8 @@ USER_AGENT = "1C+Enterprise/8.3"
 TIMEOUT = 180.0
 """Seconds; what УТ 11.4 and BAS УТ give their HTTPСоединение."""
 
-_OK = 200
+OK = 200
+NOT_MODIFIED = 304  # of type=listen only
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class Wire:
 
          Raises ``NoAnswer`` when the connection fails, ``ProtocolViolation`` when the body of the answer is empty.
         """
-        query = f"type={type_}&mode={mode}" + (f"&filename={filename}" if filename else "") + extra
+        named = f"&filename={filename}" if filename else ""
+        query = f"type={type_}" + (f"&mode={mode}" if mode else "") + named + extra
         asked = f"{type_}/{mode}" + (f" {filename}" if filename else "")
         fault = self.faults.strike(type_, mode, ON_REQUEST)
         started = time.monotonic()
@@ -155,11 +157,11 @@ class Wire:
             self._note(Exchange(type_, mode, filename, size, 0, time.monotonic() - started, b"", detail))
             raise NoAnswer("E603", asked=asked, detail=detail) from error
         answer = Answer(asked, response.status_code, response.headers.get("content-type", ""), response.content)
-        note = "" if answer.status == _OK else f"HTTP {answer.status}"
+        note = "" if answer.status == OK else f"HTTP {answer.status}"
         self._note(
             Exchange(type_, mode, filename, size, answer.status, time.monotonic() - started, answer.body[:200], note)
         )
-        if not answer.body:
+        if not answer.body and answer.status != NOT_MODIFIED:
             raise answer.violation(Said("The answer is empty.", "Получен пустой ответ сервера."))
         return answer
 

@@ -116,9 +116,7 @@ def test_every_good_order_becomes_a_document_and_only_the_poisoned_are_held(
             if not good_done and len(found.base.created) == count - poisoned:
                 good_done = found.sessions
         record_property("sessions", found.sessions)
-        print(
-            f"{kind.__name__}: {count} orders, {poisoned} poisoned: good ones in after {good_done}, settled after {found.sessions}"
-        )
+        print(f"{kind.__name__} {count}/{poisoned}: good ones in after {good_done}, all after {found.sessions}")
         assert found.held() == bad
         assert {n for n in everything if found.base.created[n]} == set(everything) - bad
 
