@@ -295,7 +295,15 @@ def of_package(conn: Conn, tenant: str, package_id: UUID) -> list[Row]:
 
 
 def prune(conn: Conn, keep_days: int) -> int:
-    """Forget decided runs that are older than the packages."""
+    """Forget decided runs that are older than the packages; what was never decided can no longer be, as what was
+    stated then is forgotten too.
+    """
+    execute(
+        conn,
+        """UPDATE export_run SET state = 'abandoned', reason = 'expired', updated_at = now()
+           WHERE state IN ('open', 'ending', 'held') AND created_at < now() - make_interval(days => %(d)s)""",
+        d=keep_days,
+    )
     return execute(
         conn,
         """DELETE FROM export_run WHERE state NOT IN ('open', 'ending', 'held')

@@ -424,6 +424,17 @@ def test_a_newer_full_export_takes_the_place_of_a_held_one(braked: Site) -> None
         removals.approve(conn, run, by="olga", reason="late")
 
 
+def test_a_held_removal_as_old_as_the_packages_can_no_longer_be_approved(braked: Site) -> None:
+    """What was stated then is forgotten, and everything would look absent."""
+    run = held(braked)
+    with braked.ctx.db.transaction() as conn:
+        conn.execute("UPDATE export_run SET created_at = now() - interval '91 days'")
+        runs.prune(conn, 90)
+    with pytest.raises(Refused), braked.ctx.db.transaction() as conn:
+        removals.approve(conn, run, by="olga", reason="late")
+    assert active(braked) == ids(range(10))
+
+
 # --- any series ----------------------------------------------------------------------------------------------------
 
 STEPS = st.lists(
