@@ -145,6 +145,10 @@ class OrdersMapping(_Part):
         """The base's name of a currency, by its ISO code."""
         return self.currencies.get(code, code)
 
+    def iso(self, name: str) -> str:
+        """The ISO code of a currency by the base's name; the name where the mapping has none."""
+        return next((code for code, own in self.currencies.items() if normalised(own) == normalised(name)), name)
+
     def rate(self, label: str | None) -> Decimal:
         """VAT in per cent by a label, or a number written as text; else the default."""
         wanted = normalised((label or "").replace("%", ""))

@@ -187,7 +187,7 @@ def _insert(
                    %(status_1c)s, %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(hash)s, %(seq)s, now())""",
         t=tenant, id=made, storefront=BORN_IN_1C, number=document.id or number,
         exchange=document.number.strip().upper() if document.number else f"1C/{made.hex}",
-        status=status_of(state, mapping), currency=document.currency,
+        status=status_of(state, mapping), currency=mapping.iso(document.currency),
         amount=document.amount if document.amount is not None else sum((line.amount for line in lines), Decimal()),
         customer=Jsonb({"name": customer.get("name") or "", "inn": customer.get("inn") or ""}),
         lines=Jsonb([line_json(line) for line in lines]), comment=document.comment,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -62,7 +63,7 @@ class Shop:
         self.key = found
 
     def order(self, *numbers: str) -> None:
-        line = NewLine("b7a64c0e-0000-4000-8000-000000000001", orders.Decimal(1), orders.Decimal("10.50"), "Стул")
+        line = NewLine("b7a64c0e-0000-4000-8000-000000000001", Decimal(1), Decimal("10.50"), "Стул")
         for number in numbers:
             orders.accept(self.site.ctx, self.key, number, NewOrder(number, "RUB", {"name": "Иванов"}, (line,)))
 
