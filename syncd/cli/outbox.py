@@ -32,7 +32,7 @@ from syncd.errors import CATALOGUE, Refused, RequestError
 from syncd.i18n import tr
 from syncd.queue import outbox as queue
 from syncd.store.db import Conn, Database, Row
-from syncd.store.tables import OUTBOX_STATES
+from syncd.store.order_tables import OUTBOX_STATES
 
 _SAMPLES: Final = 5
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
 from psycopg import sql
+from xxhash import xxh3_128_hexdigest
 
 from syncd.errors import DataError
 from syncd.model import ENTITIES, Entity
@@ -103,7 +103,7 @@ def render(record: Record) -> tuple[bytes, str]:
         raise DataError("E215", path=record.entity, detail=str(error)) from error
     if body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body:
         raise DataError("E215", path=record.entity, detail="control characters")
-    return _escaped(body), blake2b(body, digest_size=16).hexdigest()
+    return _escaped(body), xxh3_128_hexdigest(body)
 
 
 def _escaped(body: bytes) -> bytes:

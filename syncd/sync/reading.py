@@ -138,6 +138,7 @@ class _Document:
         self.seen = seen.Seen()
         self.full: dict[tuple[str, str], bool] = {}
         self._offsets: dict[int, int] = {}
+        self._of_offer: dict[str, str] = {}
         chunks = _counted(state, source.open())
         self._filter = RecordFilter(chunks, self._load, encoding=encoding) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
@@ -210,6 +211,10 @@ class _Document:
         if isinstance(item, Record | WholeSet):
             if self._state.newer is not None and self._state.newer.has(item):
                 return False
+            if isinstance(item, Record) and item.entity in seen.OF_OFFERS:
+                if self._of_offer.get(item.entity) == item.key[0]:
+                    return True  # the offer's price before this one has been remembered
+                self._of_offer[item.entity] = item.key[0]
             if isinstance(item, Record):
                 self.seen.add(item.entity, seen_key(item), catalogue_of(item), stub=item.stub)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from syncd.store import run_tables  # noqa: F401 - its tables belong to the metadata
+from syncd.store import order_tables, run_tables  # noqa: F401 - their tables belong to the metadata
 from syncd.store.tables import metadata
 
 context.configure(

@@ -1,0 +1,42 @@
+"""Migrations lead to the tables that the code describes."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, pool
+
+from syncd.errors import ConfigError
+from syncd.store import migrate, order_tables, run_tables
+from syncd.store.tables import metadata
+
+
+def test_a_migrated_database_has_the_tables_the_code_describes(worker_database: str) -> None:
+    assert order_tables.outbox.metadata is run_tables.export_run.metadata is metadata
+    engine = create_engine(migrate.sqlalchemy_url(worker_database), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(found, metadata) == []
+    engine.dispose()
+
+
+def test_a_second_migration_changes_nothing(worker_database: str) -> None:
+    head = migrate.head()
+    assert migrate.upgrade(worker_database) == (head, head)
+    assert migrate.revision_of(worker_database) == head
+
+
+def test_a_server_that_is_away_is_an_error_for_the_administrator() -> None:
+    with pytest.raises(ConfigError) as caught:
+        migrate.revision_of("postgresql://nobody@127.0.0.1:1/none")
+    assert caught.value.code == "E403"
+    with pytest.raises(ConfigError) as caught:
+        migrate.upgrade("postgresql://nobody@127.0.0.1:1/none")
+    assert caught.value.code == "E403"
+
+
+def test_another_kind_of_database_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        migrate.sqlalchemy_url("mysql://localhost/syncd")
+    assert caught.value.code == "E406"
