@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from syncd.model import ENTITIES, Entity
@@ -43,6 +44,8 @@ class Xid8(UserDefinedType[str]):
         """The type's name in DDL."""
         return "XID8"
 
+
+ischema_names["xid8"] = Xid8  # so that reflection knows it
 
 metadata: Final = MetaData(
     naming_convention={
