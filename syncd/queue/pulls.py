@@ -2,8 +2,8 @@
 
 УТ 11 gives up a whole batch at the first order it cannot take and sends no ``success``. So, per infobase: after some
 fruitless sessions in a row fewer orders are offered at once, oldest first, half as many each time, down to one. What
-fails alone becomes a suspect: suspects have sessions of their own, which take turns with those of the others while 1C
-confirms these. After a confirmation twice as many are offered. A suspect that failed alone several times is held.
+then fails alone becomes a suspect: suspects have sessions of their own, which take turns with those of the others while
+1C confirms these. After a confirmation twice as many are offered. A suspect that failed alone several times is held.
 
 A broken line looks the same. So one confirmation forgives everything; and what was held while 1C confirmed nothing
 else gets a second chance after the next confirmation.
@@ -130,7 +130,8 @@ def _judge(conn: Conn, tenant: str, pull: _Pull, poison_after: int) -> list[Find
     pull.failures += 1
     half = max(1, len(offered) // 2)
     if len(offered) == 1:
-        return _alone(conn, tenant, left[0], poison_after, proven=pull.suspects and healthy)
+        searching = pull.suspects or pull.batch_limit is not None
+        return _alone(conn, tenant, left[0], poison_after, searching=searching, proven=pull.suspects and healthy)
     if pull.suspects:
         pull.suspect_limit = half
     elif pull.batch_limit is not None:
@@ -141,14 +142,17 @@ def _judge(conn: Conn, tenant: str, pull: _Pull, poison_after: int) -> list[Find
     return []
 
 
-def _alone(conn: Conn, tenant: str, row: Row, poison_after: int, *, proven: bool) -> list[Finding]:
-    """One order alone was not confirmed: it is a suspect; often enough, and it is held."""
+def _alone(
+    conn: Conn, tenant: str, row: Row, poison_after: int, *, searching: bool, proven: bool
+) -> list[Finding]:  # fmt: skip
+    """One order alone was not confirmed: while a culprit is searched it is a suspect; often enough, and it is held."""
     refusals = row["refusals"] + 1
     enough = refusals >= poison_after
+    suspicion = _PROVEN if enough and proven else _SUSPECT if enough or searching else 0
     execute(
         conn,
         "UPDATE outbox SET refusals = %(n)s, suspicion = %(suspicion)s WHERE tenant = %(t)s AND id = %(id)s",
-        t=tenant, id=row["id"], n=refusals, suspicion=_PROVEN if enough and proven else _SUSPECT,
+        t=tenant, id=row["id"], n=refusals, suspicion=suspicion,
     )  # fmt: skip
     if not enough:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_an_order_with_payment_and_delivery_goes_to_1c_and_back(mapped: Site, ki
         assert session.exchange_orders(client, base).confirmed
         order = base.order("W-1")
         assert order.currency == "руб"
-        assert [(line.product_id, line.amount) for line in order.lines][1] == (SERVICE, 300)
+        assert [(line.product_id, line.amount) for line in order.lines][1] == (SERVICE, Decimal(300))
         assert order.requisites["Метод оплаты"] == "Банковская карта"
         assert order.requisites["Заказ оплачен"] == "false"
         assert order.requisites["Адрес доставки"] == "Мира, 1"
