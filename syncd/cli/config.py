@@ -7,7 +7,9 @@ import click
 from syncd import config as settings
 from syncd.cli.codes import CHECK_FAILED
 from syncd.cli.output import Column, Format, dump, emit, output_option, safe, stdout
+from syncd.errors import ConfigError
 from syncd.i18n import tr
+from syncd.mappings import orders as orders_mapping
 
 
 @click.group()
@@ -20,7 +22,7 @@ def config() -> None:
 def check(output: Format) -> None:
     """Tell everything that is wrong; exit code 7 / назвать все ошибки настроек; код 7."""
     file = settings.chosen_file()
-    wrong = settings.problems()
+    wrong = settings.problems() or _mapping_problems()
     origin = str(file) if file else None
     if output == "table":
         for error in wrong:
@@ -33,6 +35,14 @@ def check(output: Format) -> None:
         click.echo(dump({"ok": not wrong, "file": origin, "errors": errors}))
     if wrong:
         raise SystemExit(CHECK_FAILED)
+
+
+def _mapping_problems() -> list[ConfigError]:
+    try:
+        orders_mapping.load(settings.load().exchange.orders_mapping)
+    except ConfigError as error:
+        return [error]
+    return []
 
 
 @config.command("show")

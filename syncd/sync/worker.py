@@ -17,6 +17,7 @@ import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
+from syncd.mappings import orders as orders_mapping
 from syncd.queue.broker import ACTOR, QUEUE
 from syncd.store.db import Database, execute
 from syncd.store.ids import new_id
@@ -34,6 +35,7 @@ class Worker:
     """Threads that import, one that keeps house. ``stop`` returns when all of them have ended."""
 
     def __init__(self, ctx: Context, broker: RedisBroker | None, *, threads: int = 2) -> None:
+        orders_mapping.load(ctx.settings.exchange.orders_mapping)  # a wrong one is told now, not amid an import
         self._ctx = ctx
         self._id = new_id()
         self._stopping = threading.Event()

@@ -70,3 +70,11 @@ def test_texts_are_russian_for_russians(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SYNCD_LANG", "ru")
     monkeypatch.setenv("SYNCD_API__PORT", "many")
     assert "нужно целое число" in run("config", "check").out
+
+
+def test_a_mistake_in_the_orders_mapping_is_told_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = tmp_path / "orders.yaml"
+    words.write_text("payments:\n  card: {nam: Карта}\n", encoding="utf-8")
+    monkeypatch.setenv("SYNCD_EXCHANGE__ORDERS_MAPPING", str(words))
+    ran = run("config", "check")
+    assert (ran.code, f"{words}:2:10" in ran.out, "name" in ran.out) == (7, True, True)
