@@ -10,6 +10,7 @@ from syncd.commerceml import blocks, parts
 from syncd.commerceml.names import NAMES
 from syncd.commerceml.offers import add_prices_and_stocks
 from syncd.commerceml.policy import Context
+from syncd.commerceml.relations import KINDS, add_relations
 from syncd.commerceml.values import base_id, text_of
 from syncd.errors import DataError
 from syncd.model.records import Item, Record
@@ -37,13 +38,15 @@ _OFFER_FIELDS = frozenset({
 
 
 def read_product(element: Element, context: Context, line: int) -> list[Item]:
-    """The records of one ``Товар``: a product, or an offer where the id has a characteristic; then prices and stocks.
+    """The records of one ``Товар``: a product, or an offer where the id has a characteristic; then what is related to
+    it, its prices and stocks.
 
     Raises ``DataError`` E211 without ``Ид``.
     """
     fields: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     selling = False
+    related: list[Element] = []
     for item in element:
         name = NAMES[item.tag]
         if name in _TEXTS:
@@ -52,6 +55,8 @@ def read_product(element: Element, context: Context, line: int) -> list[Item]:
             _PARTS[name](item, fields, extra)
         elif name in parts.SELLING:
             selling = True
+        elif name in KINDS:
+            related.append(item)
         else:
             parts.unknown("Товар", name, item, fields, extra, context)
     identity = base_id(fields.pop("id", ""))
@@ -62,11 +67,14 @@ def read_product(element: Element, context: Context, line: int) -> list[Item]:
         blocks.lift_requisites(fields["requisites"], fields, _LIFTED)
     if context.catalogue_id:
         fields["catalogue_id"] = context.catalogue_id
+    relations: list[Item] = []
+    add_relations(relations, related, identity, extra, context, line)
     out: list[Item] = []
     if "#" in identity:
         out.append(_variant(identity, fields, extra, gone, line))
     else:
         out.append(Record("product", (identity,), fields, extra or None, gone, False, line))
+    out += relations
     if selling:
         _sell(out, element, identity, context, gone, line)
     return out

@@ -16,10 +16,11 @@ from syncd.model.records import BadRecord, Record
 
 ListItem = Record | BadRecord
 
-_VALUE_TYPES = {
+VALUE_TYPES = {
     "строка": "text", "рядок": "text", "число": "number", "время": "time", "час": "time", "дата": "date",
     "датавремя": "date", "справочник": "dictionary", "довідник": "dictionary", "булево": "boolean", "булеве": "boolean",
 }  # fmt: skip
+"""``ТипЗначений`` without case and spaces to our word."""
 _DESCRIBES = {"ДляТоваров": "product", "ДляПредложений": "offer", "ДляДокументов": "order"}
 
 
@@ -75,6 +76,11 @@ def read_units(element: Element, context: Context) -> Iterator[ListItem]:
     return _list(element, "ЕдиницаИзмерения", "unit", context, _UNIT)
 
 
+def read_product_kinds(element: Element, context: Context) -> Iterator[ListItem]:
+    """``Категории`` of УНФ: kinds of products, each with properties of its own."""
+    return _list(element, "Категория", "product_kind", context, _PRODUCT_KIND)
+
+
 Reader = Callable[[Element, dict[str, Any], dict[str, Any]], None]
 
 
@@ -128,7 +134,7 @@ def _ignored(item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> No
 
 def _value_type(item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> None:
     text = text_of(item)
-    known = _VALUE_TYPES.get(text.casefold().replace(" ", ""))
+    known = VALUE_TYPES.get(text.casefold().replace(" ", ""))
     if known:
         fields["value_type"] = known
     elif text:
@@ -185,6 +191,12 @@ def _address(item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> No
         extra["Адрес"] = parts
 
 
+def _property_ids(item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> None:
+    """``Свойства`` of a kind: ids, or whole properties with ids in them."""
+    found = [text_of(part) for part in item.iter() if NAMES[part.tag] == "Ид"]
+    fields["property_ids"] = [identity for identity in dict.fromkeys(found) if identity]
+
+
 def _contacts(item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> None:
     fields["contacts"] = blocks.contacts(item)
 
@@ -213,6 +225,7 @@ _WAREHOUSE: dict[str, Reader] = {
     "Контакты": _contacts,
     "НомерВерсии": _VERSION,
 }
+_PRODUCT_KIND: dict[str, Reader] = {"Наименование": _NAME, "Свойства": _property_ids, "НомерВерсии": _VERSION}
 _UNIT: dict[str, Reader] = {
     "Код": _text("code"), "НаименованиеКраткое": _NAME, "Наименование": _NAME, "НаименованиеПолное": _text("full_name"),
     "МеждународноеСокращение": _text("international"), "НомерВерсии": _VERSION,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from lxml.etree import _Element as Element
 
+from syncd.commerceml import blocks
 from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.order_lines import flat_requisites, read_line
 from syncd.commerceml.parties import read_party
@@ -22,7 +24,10 @@ _TEXTS = frozenset({
     "Ид", "Номер", "Дата", "Время", "ХозОперация", "Валюта", "Комментарий", "Основание", "НомерВерсии", "Дата1С",
     "Время1С",
 })  # fmt: skip
-_KNOWN = frozenset({"Роль", "Курс"})
+_KEPT = frozenset({
+    "Роль", "Курс", "СрокПлатежа", "Скидки", "ДопРасходы", "Склады", "ИнформацияОЧеках", "Подписанты",
+})  # fmt: skip
+"""Elements that are met and have no field: they stay in ``extra``."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class _Parts:
     parties: list[Record] = field(default_factory=list)
     inner: list[Element] = field(default_factory=list)
     tax_included: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def read_document(element: Element, context: Context, basis: str = "") -> Iterator[OrderDocument | BadRecord]:
@@ -78,8 +84,10 @@ def _collect(element: Element, context: Context, parts: _Parts) -> None:
         elif name and not len(item) and normalised(name) in known:
             if text := text_of(item):  # an element of the document says more than a requisite of that name
                 parts.stated[known[normalised(name)]] = text
-        elif name and name not in _KNOWN:
-            context.unknown["Документ/" + name] += 1
+        elif name:
+            blocks.keep(name, item, parts.extra)
+            if name not in _KEPT:
+                context.unknown["Документ/" + name] += 1
 
 
 def _amount(item: Element, _context: Context, parts: _Parts) -> None:
@@ -109,7 +117,8 @@ def _requisites(item: Element, context: Context, parts: _Parts) -> None:
 
 
 def _taxes(item: Element, _context: Context, parts: _Parts) -> None:
-    """The sum holds the tax already where the document does not say."""
+    """The sum holds the tax already where the document does not say. The taxes themselves stay in ``extra``."""
+    blocks.keep("Налоги", item, parts.extra)
     for tax in item:
         for part in tax:
             if NAMES[part.tag] == "УчтеноВСумме" and boolean(part.text) is False:
@@ -157,6 +166,7 @@ def _document(parts: _Parts, basis: str, line: int, notes: list[DataError]) -> O
         version=texts.get("НомерВерсии", ""),
         line=line,
         tax_included=parts.tax_included,
+        extra=parts.extra,
     )
 
 

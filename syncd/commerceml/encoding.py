@@ -110,8 +110,9 @@ class CleanBytes:
         if not name:
             return "utf-8"
         try:
+            b"<".decode(name, "replace")  # refuses what is no encoding of text: base64, zlib, rot13
             return codecs.lookup(name).name
-        except LookupError as error:
+        except (LookupError, UnicodeError) as error:
             raise EncodingMismatch(name, str(error)) from error
 
     def _transcode(self, body: Iterable[bytes]) -> Iterator[bytes]:

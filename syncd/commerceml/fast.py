@@ -162,7 +162,7 @@ class _Scan:
             return self._take(end + len(self._price_types_end))
         opened = self._buffer.find(b">", found.start())
         if opened < 0:
-            return self._give_up() if last else None
+            return self._give_up() if last or len(self._buffer) > RECORD_LIMIT else None
         self._enter(_CONTAINERS[name], name)
         return self._take(opened + 1)
 
@@ -257,7 +257,10 @@ class _Scan:
         if identity != identity.strip():
             return None
         if b"#" in identity:
-            identity = base_id(identity.decode(self._encoding)).encode(self._encoding)
+            try:
+                identity = base_id(identity.decode(self._encoding)).encode(self._encoding)
+            except UnicodeDecodeError:
+                return None
             if b"#" in identity and self._kind == "catalogue":
                 return None
         return identity

@@ -21,7 +21,12 @@ DELIVERY_ID = "ORDER_DELIVERY"
 _NOTHING = Decimal(0)
 _PATH = "Документ/Товары/Товар/"
 _TEXTS = frozenset({"Ид", "Наименование", "Артикул", "Количество", "ЦенаЗаЕдиницу", "Цена", "Сумма"})
-_KNOWN = frozenset({"ИдКаталога", "ИдКлассификатора", "Коэффициент", "Группы"})
+_OF_THE_PRODUCT = frozenset({"ИдКаталога", "ИдКлассификатора", "Группы"})
+_KEPT = frozenset({
+    "Коэффициент", "Скидки", "Склад", "Склады", "Резерв", "ГТД",
+    "СтранаПроисхождения", "ДопРасходы", "ЗначенияСвойств", "ХарактеристикиТовара", "ГруппаМаркировки", "Маркировки",
+})  # fmt: skip
+"""Elements that are met and have no field: they stay in ``extra``."""
 _TYPES = frozenset(map(normalised, ("ТипНоменклатуры", "ВидНоменклатуры", "ТипНоменклатури")))
 
 
@@ -31,6 +36,7 @@ class _Parts:
     requisites: dict[str, str] = field(default_factory=dict)
     unit: str = ""
     rate: Decimal | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def read_line(element: Element, context: Context) -> OrderLine:
@@ -59,6 +65,7 @@ def read_line(element: Element, context: Context) -> OrderLine:
         is_service=identity == DELIVERY_ID or _is_service(parts.requisites),
         requisites=parts.requisites,
         tax_rate=parts.rate,
+        extra=parts.extra,
     )
 
 
@@ -78,9 +85,12 @@ def _part(name: str, item: Element, parts: _Parts, context: Context) -> None:
     elif name == "СтавкиНалогов":
         parts.rate = blocks.tax(item)[0]
     elif name == "Налоги":
+        blocks.keep(name, item, parts.extra)
         parts.rate = _rate(item) if parts.rate is None else parts.rate
-    elif name and name not in _KNOWN:
-        context.unknown["Документ/Товар/" + name] += 1
+    elif name and name not in _OF_THE_PRODUCT:
+        blocks.keep(name, item, parts.extra)
+        if name not in _KEPT:
+            context.unknown["Документ/Товар/" + name] += 1
 
 
 def _is_service(requisites: dict[str, str]) -> bool:

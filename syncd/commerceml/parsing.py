@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -14,13 +14,18 @@ from syncd.errors import DataError
 
 _MAX_PROLOG = 1_000_000
 
+HELD_LIMIT: Final = 3_000_000
+"""Nodes (elements, texts, attributes, or 32 characters of text) that one unfinished record may have: some 500 MB."""
+_NODE_CHARACTERS: Final = 32
+
 Event = tuple[str, Element]
 
 
 def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
     """Start and end events of the elements with these local names and of the root, one list per piece read.
 
-    Raises ``DataError`` E201 (not well-formed), E203 (another root), E204 (DTD or entities) and ``EncodingMismatch``.
+    The caller drops what is finished before it asks for the next list. Raises ``DataError`` E201 (not well-formed), E203
+    (another root), E204 (DTD or entities), E210 (a record without end) and ``EncodingMismatch``.
     """
     source = iter(pieces)
     start = b""
@@ -39,13 +44,30 @@ def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
     _check(root)
     parser = _parser(("start", "end"), ["{*}" + tag for tag in (*tags, ROOT)])
     del probe
-    piece = start
+    piece, fresh = start, 0
     while piece is not None:
         _feed(parser, piece, pieces)
-        yield _read(parser)
+        found = _read(parser)
+        root = found[0][1] if fresh == 0 and found else root
+        yield found
+        fresh += piece.count(b"<") + piece.count(b"=") + len(piece) // _NODE_CHARACTERS + 1
+        if fresh > HELD_LIMIT // 3:
+            fresh = 1
+            if _held(root) > HELD_LIMIT:
+                raise DataError("E210", line=root[-1].sourceline or 0, limit=HELD_LIMIT)
         piece = next(source, None)
     _close(parser, pieces)
     yield _read(parser)
+
+
+def _held(root: Element) -> int:
+    """How large the tree is at this moment, in nodes."""
+    return int(cast("float", _SIZE(root)))
+
+
+_SIZE: Final = etree.XPath(
+    f"count(.//node()) + count(.//@*) + string-length(string(.)) div {_NODE_CHARACTERS}", smart_strings=False
+)
 
 
 def _check(root: Element) -> None:
@@ -59,7 +81,7 @@ def _check(root: Element) -> None:
 def _parser(kinds: tuple[Literal["start", "end"], ...], tags: list[str] | None) -> etree.XMLPullParser:
     return etree.XMLPullParser(
         events=kinds, tag=tags, encoding="utf-8", remove_comments=True, remove_pis=True, remove_blank_text=True,
-        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, collect_ids=False,
+        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
         elif name in ("Статус", "ПометкаУдаления"):
             gone = gone or blocks.deleted(name, item)
         elif not _structure(name, item, fields, extra) and name:
-            if name not in _PERSON and name != "Представители":
+            if name not in _PERSON:
                 context.unknown["Контрагент/" + name] += 1
             blocks.keep(name, item, extra)
     if not identity and needs_id:
@@ -57,7 +57,7 @@ def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
 
 
 def _structure(name: str, item: Element, fields: dict[str, Any], extra: dict[str, Any]) -> bool:
-    """Addresses, contacts and accounts; whether ``name`` was one of them."""
+    """Addresses, contacts, accounts and representatives; whether ``name`` was one of them."""
     if name in ADDRESS_TYPES:
         line, parts = blocks.address(item)
         if line or parts:
@@ -69,25 +69,66 @@ def _structure(name: str, item: Element, fields: dict[str, Any], extra: dict[str
             fields.setdefault("contacts", []).append({"type": _DIRECT_CONTACTS[name], "value": value})
     elif name == "РасчетныеСчета":
         fields["bank_accounts"] = [account for account in map(_account, item) if account]
+    elif name == "Представители":
+        fields["representatives"] = [person for person in map(_representative, item) if person]
     else:
         return False
     return True
 
 
-def _account(element: Element) -> dict[str, str]:
-    out: dict[str, str] = {}
+def _account(element: Element) -> dict[str, Any]:
+    """Number and bank; what else stands in an account stays as it came."""
+    out: dict[str, Any] = {}
     for item in element:
         name = NAMES[item.tag]
         if name == "НомерСчета":
             out["number"] = text_of(item)
         elif name == "Банк":
             for part in item:
-                if (field := _BANK.get(NAMES[part.tag])) and (value := text_of(part)):
-                    out[field] = value
+                _bank(part, out)
+        elif name and (len(item) or text_of(item)):
+            blocks.keep(name, item, out)
     return out
 
 
+def _bank(part: Element, out: dict[str, Any]) -> None:
+    name = NAMES[part.tag]
+    if name == "Адрес":
+        if line := blocks.address(part)[0]:
+            out["bank_address"] = line
+    elif name and (value := text_of(part)):
+        if name in _BANK:
+            out[_BANK[name]] = value
+        else:
+            blocks.keep(name, part, out)
+
+
 _BANK = {"БИК": "bic", "Наименование": "bank", "СчетКорреспондентский": "correspondent"}
+
+
+def _representative(element: Element) -> dict[str, Any]:
+    """``Представитель`` of 3.1, or of 2.x with a ``Контрагент`` in it; what has no word of ours stays as it came."""
+    out: dict[str, Any] = {}
+    structures: dict[str, Any] = {}
+    for item in element:
+        name = NAMES[item.tag]
+        if name == "Контрагент":
+            out.update(_representative(item))
+        elif name in _REPRESENTATIVE:
+            if value := text_of(item):
+                out[_REPRESENTATIVE[name]] = value
+        elif name and name != "Представители" and not _structure(name, item, structures, out):
+            if len(item) or text_of(item):
+                blocks.keep(name, item, out)
+        elif name == "Представители":
+            blocks.keep(name, item, out)
+    return out | structures
+
+
+_REPRESENTATIVE = {
+    "Ид": "id", "Наименование": "name", "ПолноеНаименование": "full_name", "Отношение": "relation",
+    "Должность": "position",
+}  # fmt: skip
 
 
 def _conclude(fields: dict[str, Any], extra: dict[str, Any]) -> None:

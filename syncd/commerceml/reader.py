@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
-from syncd.commerceml import classifier
+from syncd.commerceml import classifier, discounts
+from syncd.commerceml.books import BOOK, BOOKS, ITEMS, Books
 from syncd.commerceml.catalogue import read_product
 from syncd.commerceml.documents import read_document
 from syncd.commerceml.encoding import CleanBytes, EncodingMismatch
@@ -38,13 +39,19 @@ _HOMES: dict[str, frozenset[tuple[str, ...]]] = {
     "Свойство": frozenset((where, name) for where in _CONTAINERS for name in ("Свойства", "СвойстваЭлементов")),
     "Документ": frozenset({(), ("Контейнер",)}),
     "Контрагент": frozenset({("Контрагенты",)}),
+    "ЭлементСправочника": frozenset({ITEMS, BOOK}),
+    "ИнформацияОСкидке": frozenset({("Скидки",)}),
+    "Скидка": frozenset({("Скидки",)}),
+    "ВидДисконтнойКарты": frozenset({("ВидыДисконтныхКарт",)}),
+    "ДисконтнаяКарта": frozenset({("ДисконтныеКарты",)}),
 }  # fmt: skip
 _HOMES["СвойствоНоменклатуры"] = _HOMES["Свойство"]
 _LISTS = {
     "Группы": classifier.read_groups, "ТипыЦен": classifier.read_price_types, "Склады": classifier.read_warehouses,
-    "ЕдиницыИзмерения": classifier.read_units,
+    "ЕдиницыИзмерения": classifier.read_units, "Категории": classifier.read_product_kinds,
 }  # fmt: skip
 _RECORDS = frozenset({*_HOMES, *_LISTS})
+_DEEPEST = max(len(place) for places in _HOMES.values() for place in places)
 _COUNTED = frozenset({"Товар", "Предложение", "Документ"})
 _FIRST_VERSION = frozenset({"Идентификатор", "Номер", "ХозОперация", "Наименование"})
 
@@ -79,6 +86,7 @@ class Reader:
         self._context = Context(policy or ReadPolicy())
         self._pieces = CleanBytes(chunks, encoding, self._context.warnings)
         self._heads = Heads(self._context)
+        self._books = Books(self._context)
         self._parent: Element | None = None
         self._place: tuple[str, ...] | None = None
         self.element = ""
@@ -102,14 +110,14 @@ class Reader:
 
     def __iter__(self) -> Iterator[Item]:
         sweep: Sweep | None = None
-        for batch in events(self._pieces, (*_RECORDS, *_CONTAINERS)):
+        for batch in events(self._pieces, (*_RECORDS, *_CONTAINERS, BOOK[-1])):
             for kind, element in batch:
                 name = NAMES[element.tag]
                 if kind == "end":
                     yield from self._end(name, element)
                 elif element.getparent() is None:
                     self._begin(element)
-                    sweep = Sweep(element, self._heads, self._context.unknown, _RECORDS)
+                    sweep = Sweep(element, self._heads, self._books, self._context.unknown, _RECORDS)
                 elif name in _CONTAINERS or name == "Документ":
                     self._open(name, element)
             if sweep is not None:
@@ -147,6 +155,10 @@ class Reader:
                 yield from self._heads.before_record()
                 self.element = ""
                 yield from _LISTS[name](element, self._context)
+        elif name == BOOK[-1]:
+            if parent is not None and NAMES[parent.tag] == BOOKS:
+                self.element = ""
+                yield from self._books.close(element)
         elif element is self._heads.container:
             yield from self._heads.close()
 
@@ -163,6 +175,10 @@ class Reader:
                 return read_document(element, self._context)
             if name == "Контрагент":
                 return (read_party(element, self._context, needs_id=True),)
+            if name == "ЭлементСправочника":
+                return self._books.item(element)
+            if name in discounts.ENTITY_OF:
+                return (discounts.read(element, self._context),)
             found = classifier.read_property(element, self._context)
         except DataError as error:
             path = str(error.params.get("path", name))
@@ -177,13 +193,14 @@ class Reader:
             if parent is None:
                 return tuple(reversed(names))
             names.append(NAMES[element.tag])
-            if len(names) > 2:
+            if len(names) > _DEEPEST:
                 return None
             element = parent
         return None
 
 
 _ENTITIES = {
+    **discounts.ENTITY_OF,
     "Товар": "product",
     "Предложение": "offer",
     "Контрагент": "counterparty",

@@ -6,15 +6,15 @@ from collections import Counter
 
 from lxml.etree import _Element as Element
 
+from syncd.commerceml.books import BOOKS, ITEMS, Books
 from syncd.commerceml.heads import FIELDS, Heads
 from syncd.commerceml.names import NAMES
 
 _COUNTED_DEPTH = 3
-_BOOKS = "ПользовательскиеСправочники"
-"""Reference books of the user: their elements, one level deeper, are counted too."""
 _READ = FIELDS | {
     "Описание", "Владелец", "Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений", "Контейнер",
-    "Контрагенты", "Товары", "Предложения", "Свойства", "СвойстваЭлементов",
+    "Контрагенты", "Товары", "Предложения", "Свойства", "СвойстваЭлементов", "Скидки", "ВидыДисконтныхКарт",
+    "ДисконтныеКарты", *ITEMS,
 }  # fmt: skip
 
 
@@ -25,9 +25,12 @@ class Sweep:
     is counted in ``unknown`` by its path, three levels deep.
     """
 
-    def __init__(self, root: Element, heads: Heads, unknown: Counter[str], records: frozenset[str]) -> None:
+    def __init__(
+        self, root: Element, heads: Heads, books: Books, unknown: Counter[str], records: frozenset[str]
+    ) -> None:
         self._root = root
         self._heads = heads
+        self._books = books
         self._unknown = unknown
         self._records = records
 
@@ -55,12 +58,13 @@ class Sweep:
     def _leave(self, parent: Element, item: Element, path: tuple[str, ...]) -> None:
         if parent is self._heads.container:
             self._heads.take(item)
+        elif path[:1] == (BOOKS,) and len(path) < len(ITEMS):
+            self._books.take(parent, item)
         self._count(item, path)
 
     def _count(self, item: Element, path: tuple[str, ...]) -> None:
         name = NAMES[item.tag]
-        depth = _COUNTED_DEPTH + (path[:1] == (_BOOKS,))
-        if name in self._records or len(path) >= depth or name == "Владелец":
+        if name in self._records or len(path) >= _COUNTED_DEPTH or name == "Владелец" or path[:2] == ITEMS[:2]:
             return
         whole = (*path, name)
         if name not in _READ:

@@ -12,6 +12,9 @@ from syncd.commerceml.known import Known, Signature, key_of
 from syncd.model.records import BadRecord, Item, Record
 
 
+_OWN = frozenset({"product", "offer", "price", "stock"})  # records whose key begins with the Ид of their element
+
+
 @dataclass(slots=True)
 class Seen:
     """Ids of one catalogue whose records were cut out: hashes, as ``known.key_of(id, 0)`` makes them."""
@@ -101,10 +104,18 @@ class Track:
             if pending.slot >= 0:
                 if len(self.known.labels) > 1:
                     self.known.touch(pending.identity, pending.label)
-                if self._made and not self._bad:
+                if self._made and not self._bad and self._agrees(pending.identity):
                     self.known.learn(pending.slot, self._signature())
         self._made = {}
         self._bad = False
+
+    def _agrees(self, identity: bytes) -> bool:
+        """Whether the reader found the Ид that the bytes show: it trims, cleans, and takes the last of several."""
+        try:
+            text = identity.decode(self.encoding)
+        except UnicodeDecodeError:
+            return False
+        return all(key[0] == text for entity, key in self._made if entity in _OWN)
 
     def _signature(self) -> Signature:
         counts: dict[str, int] = {}

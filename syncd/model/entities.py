@@ -8,49 +8,27 @@ from __future__ import annotations
 
 from typing import Final
 
+from syncd.model.discounts import DISCOUNT, DISCOUNT_CARD, DISCOUNT_CARD_KIND
 from syncd.model.entity import Entity, Field
-
-
-def _id(
-    doc_en: str = "Id of the object in 1C, as 1C writes it", doc_ru: str = "Ид объекта в 1С, как его пишет 1С"
-) -> Field:
-    return Field("id", "text", doc_en, doc_ru)
-
-
-NAME = Field("name", "text", "Name", "Наименование")
-VERSION = Field(
-    "version",
-    "text",
-    "Row version in 1C (НомерВерсии); equality only",
-    "НомерВерсии; только для сравнения на равенство",
+from syncd.model.fields import (
+    BARCODES,
+    CATALOGUE_ID,
+    CODE,
+    IMAGES,
+    NAME,
+    PROPERTIES,
+    REQUISITES,
+    SKU,
+    UNIT,
+    VERSION,
+    id_field,
 )
-CATALOGUE_ID = Field("catalogue_id", "text", "Id of the catalogue it came with", "Ид каталога, с которым запись пришла")
-SKU = Field("sku", "text", "Article (Артикул)", "Артикул")
-CODE = Field("code", "text", "Code in 1C (Код)", "Код в 1С")
-BARCODES = Field("barcodes", "list", "Barcodes, texts", "Штрихкоды, строки")
-UNIT = Field(
-    "unit",
-    "map",
-    "Base unit: code, name, full_name, international, packagings [{code, name, ratio}]",
-    "Базовая единица: code, name, full_name, international, packagings [{code, name, ratio}]",
-)
-PROPERTIES = Field(
-    "properties",
-    "map",
-    "Property values: property id to a text or a list of texts",
-    "Значения свойств: Ид свойства → строка или список строк",
-)
-REQUISITES = Field(
-    "requisites", "map", "Requisites (ЗначенияРеквизитов): name to value", "ЗначенияРеквизитов: имя → значение"
-)
-IMAGES = Field(
-    "images", "list", "Images in order, the first is the main one: paths", "Картинки по порядку, первая главная: пути"
-)
+from syncd.model.reference_books import REFERENCE_BOOK, REFERENCE_ITEM
 
 CATEGORY: Final = Entity(
     "category",
     "categories",
-    (_id(),),
+    (id_field(),),
     (
         NAME,
         Field(
@@ -70,7 +48,7 @@ CATEGORY: Final = Entity(
 PROPERTY: Final = Entity(
     "property",
     "properties",
-    (_id(),),
+    (id_field(),),
     (
         NAME,
         Field(
@@ -91,7 +69,7 @@ PROPERTY: Final = Entity(
 PRODUCT: Final = Entity(
     "product",
     "products",
-    (_id(),),
+    (id_field(),),
     (
         CATALOGUE_ID,
         NAME,
@@ -117,6 +95,7 @@ PRODUCT: Final = Entity(
             "decimal",
             "VAT rate in per cent; null when without VAT",
             "Ставка НДС в процентах; null, если без НДС",
+            stated_with="tax_label",
         ),
         Field("tax_label", "text", "VAT rate as 1C writes it", "Ставка НДС, как пишет 1С"),
         Field("weight", "decimal", "Weight, in 1C's unit (kg as a rule)", "Вес в единицах 1С (обычно кг)"),
@@ -133,7 +112,7 @@ PRODUCT: Final = Entity(
 OFFER: Final = Entity(
     "offer",
     "offers",
-    (_id("Id: product, or product#characteristic", "Ид: товар или товар#характеристика"),),
+    (id_field("Id: product, or product#characteristic", "Ид: товар или товар#характеристика"),),
     (
         Field("product_id", "text", "Id of the product", "Ид товара"),
         Field(
@@ -161,10 +140,53 @@ OFFER: Final = Entity(
     filters=("product_id", "sku"),
 )
 
+RELATION: Final = Entity(
+    "relation",
+    "relations",
+    (
+        Field("product_id", "text", "Id of the product", "Ид товара"),
+        Field(
+            "kind",
+            "text",
+            "kit (a part of the kit), analogue or accessory",
+            "kit (часть комплекта), analogue или accessory",
+        ),
+        Field("other_id", "text", "Id of the related product", "Ид связанного товара"),
+    ),
+    (
+        Field("quantity", "decimal", "Of a kit: how many go into one", "Для комплекта: сколько входит в один"),
+        NAME,
+        SKU,
+        UNIT,
+    ),
+    "Another product that belongs to a product: a part of a kit, an analogue (Комплектующие, Аналоги)",
+    "Связанный товар: часть комплекта, аналог (Комплектующие, Аналоги)",
+    scope="product_id",
+    filters=("product_id", "kind", "other_id"),
+)
+
+PRODUCT_KIND: Final = Entity(
+    "product_kind",
+    "product_kinds",
+    (id_field(),),
+    (
+        NAME,
+        Field(
+            "property_ids",
+            "list",
+            "Properties that products of this kind have",
+            "Свойства, которые есть у товаров этой категории",
+        ),
+        VERSION,
+    ),
+    "A kind of products with properties of its own (Категория of УНФ; products name it in extra)",
+    "Категория номенклатуры со своими свойствами (УНФ; товары называют её в extra)",
+)
+
 PRICE_TYPE: Final = Entity(
     "price_type",
     "price_types",
-    (_id(),),
+    (id_field(),),
     (
         NAME,
         Field(
@@ -203,7 +225,7 @@ PRICE: Final = Entity(
 WAREHOUSE: Final = Entity(
     "warehouse",
     "warehouses",
-    (_id(),),
+    (id_field(),),
     (
         NAME,
         Field("address", "text", "Address as one line", "Адрес одной строкой"),
@@ -247,7 +269,7 @@ UNIT_OF_MEASURE: Final = Entity(
     "unit",
     "units",
     (
-        _id(
+        id_field(
             "Id of the unit, trimmed: a code such as 796, as a rule",
             "Ид единицы без пробелов: обычно код, например 796",
         ),
@@ -266,7 +288,7 @@ UNIT_OF_MEASURE: Final = Entity(
 COUNTERPARTY: Final = Entity(
     "counterparty",
     "counterparties",
-    (_id(),),
+    (id_field(),),
     (
         NAME,
         Field("full_name", "text", "Full name", "Полное наименование"),
@@ -286,6 +308,12 @@ COUNTERPARTY: Final = Entity(
         Field(
             "bank_accounts", "list", "Bank accounts: [{number, bic, bank}]", "Расчётные счета: [{number, bic, bank}]"
         ),
+        Field(
+            "representatives",
+            "list",
+            "People who act for it: [{relation, id, name, contacts, addresses}]",
+            "Представители: [{relation, id, name, contacts, addresses}]",
+        ),
         VERSION,
     ),
     "A legal entity or a person we trade with (Контрагент)",
@@ -301,11 +329,18 @@ ENTITIES: Final[dict[str, Entity]] = {
         UNIT_OF_MEASURE,
         PRICE_TYPE,
         WAREHOUSE,
+        PRODUCT_KIND,
         PRODUCT,
+        RELATION,
         OFFER,
         PRICE,
         STOCK,
         COUNTERPARTY,
+        REFERENCE_BOOK,
+        REFERENCE_ITEM,
+        DISCOUNT,
+        DISCOUNT_CARD_KIND,
+        DISCOUNT_CARD,
     )
 }
 """All of them by name, in the order in which they are merged."""

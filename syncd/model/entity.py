@@ -13,13 +13,16 @@ Kind = Literal["text", "decimal", "integer", "boolean", "timestamp", "list", "ma
 class Field:
     """One attribute of an entity.
 
-    ``doc_en`` and ``doc_ru`` are what the API's documentation and the mapping tools show.
+    ``doc_en`` and ``doc_ru`` are what the API's documentation and the mapping tools show. ``stated_with`` names a text
+    that says whether this field is stated: where that one is, a value that is absent here is empty (a tax rate that
+    became "without VAT").
     """
 
     name: str
     kind: Kind
     doc_en: str
     doc_ru: str
+    stated_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ class OrderLine:
     """A line of an order document. ``product_id`` is 1C's, the characteristic after ``#``; money in the order's
     currency.
 
-    ``tax_rate`` is VAT in per cent, ``None`` where the document states no number.
+    ``tax_rate`` is VAT in per cent, ``None`` where the document states no number. ``extra`` is what there is no field
+    for, as it came.
     """
 
     product_id: str
@@ -83,6 +84,7 @@ class OrderLine:
     is_service: bool = False
     requisites: dict[str, str] = field(default_factory=dict)
     tax_rate: Decimal | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class OrderDocument:
     ``None`` means that the document does not say (only changed requisites come: an absent Отменен is not "false").
     ``number`` is the storefront's number in the exchange, ``number_1c`` 1C's own. ``lines`` is ``None`` where the
     document has no ``Товары`` at all. ``date`` and ``date_1c`` are naive: 1C's local time. ``tax_included`` tells
-    whether the prices hold the VAT.
+    whether the prices hold the VAT. ``extra`` is what there is no field for, as it came.
     """
 
     id: str
@@ -117,6 +119,7 @@ class OrderDocument:
     version: str = ""
     line: int = 0
     tax_included: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 Item = Record | WholeSet | CatalogueHead | BadRecord | OrderDocument

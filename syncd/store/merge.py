@@ -3,7 +3,7 @@
 Rules, the same for every protocol:
 
 - a field that the source did not state keeps its value; a ``map`` merges key by key; the other kinds are replaced
-  whole;
+  whole; a field that is ``stated_with`` another is stated, empty or not, where that one is;
 - a record whose content does not differ is not written, so its revision stays;
 - a row written by a newer package is left alone;
 - a stub only says that an object exists and never changes a stored row;
@@ -105,6 +105,8 @@ def _merged(field: Field) -> str:
     if field.kind == "map":
         return f"""CASE WHEN s."{name}" IS NULL THEN t."{name}"
                      ELSE jsonb_strip_nulls(coalesce(t."{name}", '{{}}') || s."{name}"::jsonb) END"""
+    if field.stated_with:
+        return f'CASE WHEN s."{field.stated_with}" IS NULL THEN coalesce(s."{name}", t."{name}") ELSE s."{name}" END'
     return f'coalesce({_stated(field)}, t."{name}")'
 
 
@@ -150,7 +152,7 @@ def _fold_sql(entity: Entity) -> str:
 def _last(field: Field) -> str:
     """What several statements say of a field: the last one that states it; of a map, of each of its keys."""
     if field.kind != "map":
-        return _last_stated(field.name)
+        return _last_stated(field.name, beside=field.stated_with)
     stated = f'array_agg(s."{field.name}" ORDER BY s.n) FILTER (WHERE s."{field.name}" IS NOT NULL)'
     return f"""
         CASE WHEN count(s."{field.name}") > 0 THEN coalesce((
@@ -160,8 +162,9 @@ def _last(field: Field) -> str:
     """  # noqa: S608 - names come from the model
 
 
-def _last_stated(column: str) -> str:
-    return f'(array_agg(s."{column}" ORDER BY s.n DESC) FILTER (WHERE s."{column}" IS NOT NULL))[1] AS "{column}"'
+def _last_stated(column: str, *, beside: str | None = None) -> str:
+    stated = " OR ".join(f's."{name}" IS NOT NULL' for name in (column, beside) if name)
+    return f'(array_agg(s."{column}" ORDER BY s.n DESC) FILTER (WHERE {stated}))[1] AS "{column}"'
 
 
 def _update_sql(entity: Entity) -> str:

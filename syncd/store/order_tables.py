@@ -55,6 +55,7 @@ sales_order: Final = Table(
     Column("shipped", Boolean),
     Column("cancelled", Boolean),
     Column("extra", JSONB),
+    Column("extra_1c", JSONB),
     Column("content_hash", Uuid()),
     Column("source_seq", BigInteger),
     Column("revision", BigInteger, nullable=False, server_default=text("nextval('revision_seq')")),

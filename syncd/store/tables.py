@@ -201,6 +201,21 @@ upload_chunk: Final = Table(
     ForeignKeyConstraint(["tenant", "upload_id"], ["upload.tenant", "upload.id"], ondelete="CASCADE"),
 )
 
+picture: Final = Table(
+    "picture",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("path", KEY_TEXT, nullable=False),
+    Column("upload_id", Uuid(), nullable=False),
+    Column("member", Text),  # of an archive
+    Column("seq", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("crc", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "path"),
+    ForeignKeyConstraint(["tenant", "upload_id"], ["upload.tenant", "upload.id"], ondelete="CASCADE"),
+    Index(None, "tenant", "upload_id"),
+)
+
 package: Final = Table(
     "package",
     metadata,

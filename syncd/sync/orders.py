@@ -208,8 +208,8 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
 
 _ORDER: Final = """
     SELECT id, storefront, number, exchange_number, origin, status, currency, amount, customer, lines, comment,
-           requisites, extra, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, created_at,
-           updated_at, known_at, revision_no
+           requisites, extra, extra_1c, id_1c, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled,
+           created_at, updated_at, known_at, revision_no
     FROM sales_order WHERE tenant = %(t)s
 """
 

@@ -22,6 +22,8 @@ from syncd.store.ids import order_id
 Effect = Literal["created", "updated", "unchanged"]
 ORDER_OPERATIONS: Final = frozenset({"", "заказ товара", "заказ"})
 BORN_IN_1C: Final = "1c"
+REQUISITES: Final = "ЗначенияРеквизитов"
+SUBORDINATE: Final = "ПодчиненныеДокументы"
 
 
 def is_order(document: OrderDocument) -> bool:
@@ -62,7 +64,7 @@ def apply(
 
 def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
     query = """SELECT id, origin, status, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, lines,
-                      amount, id_1c, content_hash, source_seq, extra
+                      amount, id_1c, content_hash, source_seq, extra, extra_1c
                FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
     if document.number:
         row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
@@ -103,6 +105,7 @@ def _changes(row: Row, document: OrderDocument, zone: ZoneInfo, mapping: OrdersM
         if _substance(_without_delivery(lines, row, mapping)) != _substance(row["lines"]):
             stated["lines"] = lines
             stated["amount"] = document.amount or sum((line.amount for line in document.lines), Decimal())
+    stated["extra_1c"] = _extra(row["extra_1c"], extra_of(document))
     changes = {name: value for name, value in stated.items() if value is not None}
     merged = {name: row[name] for name in ("number_1c", "posted", "shipped", "cancelled", "status_1c")} | changes
     changes["status"] = status_of(merged, mapping)
@@ -139,7 +142,7 @@ def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest
         )  # fmt: skip
         return
     columns = ", ".join(f"{name} = %({name})s" for name in stored)
-    values = {name: Jsonb(value) if name == "lines" else value for name, value in stored.items()}
+    values = {name: Jsonb(value) if name in {"lines", "extra_1c"} else value for name, value in stored.items()}
     execute(
         conn,
         f"""UPDATE sales_order SET {columns}, content_hash = %(h)s, source_seq = %(seq)s, known_at = now(),
@@ -181,10 +184,11 @@ def _insert(
         conn,
         """INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, origin, status, currency, amount,
                                     customer, lines, comment, requisites, id_1c, number_1c, date_1c, status_1c, posted,
-                                    paid, shipped, cancelled, content_hash, source_seq, known_at)
+                                    paid, shipped, cancelled, extra_1c, content_hash, source_seq, known_at)
            VALUES (%(t)s, %(id)s, %(storefront)s, %(number)s, %(exchange)s, '1c', %(status)s, %(currency)s, %(amount)s,
                    %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(id_1c)s, %(number_1c)s, %(date_1c)s,
-                   %(status_1c)s, %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(hash)s, %(seq)s, now())""",
+                   %(status_1c)s, %(posted)s, %(paid)s, %(shipped)s, %(cancelled)s, %(extra)s, %(hash)s, %(seq)s,
+                   now())""",
         t=tenant, id=made, storefront=BORN_IN_1C, number=document.id or number,
         exchange=document.number.strip().upper() if document.number else f"1C/{made.hex}",
         status=status_of(state, mapping), currency=mapping.iso(document.currency),
@@ -194,6 +198,7 @@ def _insert(
         requisites=Jsonb(document.requisites), id_1c=document.id or None, number_1c=document.number_1c,
         date_1c=_aware(document.date_1c, zone), status_1c=document.status, posted=document.posted, paid=document.paid,
         shipped=document.shipped, cancelled=document.cancelled, hash=digest, seq=source_seq,
+        extra=Jsonb(_extra(None, extra_of(document))),
     )  # fmt: skip
     _note(conn, tenant, made, status_of(state, mapping), ["created in 1C"])
 
@@ -201,33 +206,61 @@ def _insert(
 def apply_subordinate(
     conn: Conn, tenant: str, document: OrderDocument, *, source_seq: int, mapping: OrdersMapping
 ) -> Effect:
-    """A payment or a shipment: it tells its order, named by ``basis``, that it is paid or shipped."""
-    paid = True if document.paid else None
-    shipped = True if document.shipped else None
+    """A payment or a shipment: it tells its order, named by ``basis``, that it is paid or shipped. What else it says is
+    kept beside the order's own.
+    """
     basis = _uuid(document.basis)
     row = one(
         conn,
-        """SELECT id, status, paid, shipped, number_1c, posted, cancelled, status_1c FROM sales_order
+        """SELECT id, status, paid, shipped, number_1c, posted, cancelled, status_1c, extra_1c FROM sales_order
            WHERE tenant = %(t)s AND (id = %(id)s OR id_1c = %(basis)s OR exchange_number = %(basis)s)
              AND coalesce(source_seq, 0) <= %(seq)s LIMIT 1 FOR UPDATE""",
         t=tenant, id=basis, basis=document.basis, seq=source_seq,
     )  # fmt: skip
     if row is None:
         return "unchanged"
-    stated = {name: value for name, value in (("paid", paid), ("shipped", shipped)) if value and not row[name]}
+    happened = {"paid": document.paid, "shipped": document.shipped}
+    stated: dict[str, Any] = {name: True for name, value in happened.items() if value and not row[name]}
+    told = {"ХозОперация": document.operation, "Номер": document.number, **extra_of(document)}
+    extra = _extra(row["extra_1c"], {SUBORDINATE: {key_of(document): told}})
+    if extra != row["extra_1c"]:
+        stated["extra_1c"] = extra
     if not stated:
         return "unchanged"
     status = status_of({**row, **stated}, mapping)
     execute(
         conn,
         """UPDATE sales_order SET paid = coalesce(%(paid)s, paid), shipped = coalesce(%(shipped)s, shipped),
-                  status = %(status)s, updated_at = now(), known_at = now(), revision = nextval('revision_seq'),
-                  xid = pg_current_xact_id()
+                  extra_1c = coalesce(%(extra)s, extra_1c), status = %(status)s, updated_at = now(), known_at = now(),
+                  revision = nextval('revision_seq'), xid = pg_current_xact_id()
            WHERE tenant = %(t)s AND id = %(id)s""",
         t=tenant, id=row["id"], paid=stated.get("paid"), shipped=stated.get("shipped"), status=status,
+        extra=Jsonb(extra),
     )  # fmt: skip
     _note(conn, tenant, row["id"], status, sorted(stated))
     return "updated"
+
+
+def extra_of(document: OrderDocument) -> dict[str, Any]:
+    """What the document says beyond the fields of an order, under 1C's own names: requisites, taxes, discounts, the
+    term of payment, receipts; of its lines, those that say more than an order's line holds.
+    """
+    found = dict(document.extra)
+    if document.requisites:
+        found[REQUISITES] = dict(document.requisites)
+    lines = [{"Ид": line.product_id, **line.extra} for line in document.lines or () if line.extra]
+    if lines:
+        found["Товары"] = lines
+    return found
+
+
+def _extra(stored: dict[str, Any] | None, stated: dict[str, Any]) -> dict[str, Any]:
+    """What is stored with what is stated above it: element by element, requisites and documents one by one."""
+    merged = {**(stored or {}), **stated}
+    for name in (REQUISITES, SUBORDINATE):
+        if stored and name in stored and name in stated:
+            merged[name] = {**stored[name], **stated[name]}
+    return merged
 
 
 def line_json(line: OrderLine) -> dict[str, Any]:

@@ -144,7 +144,6 @@ def test_what_is_not_read_is_counted_by_its_path(read_fixture: Read) -> None:
     _, reader = read_fixture("catalogue.xml")
     assert reader.unknown["НаборыТоваров/Набор"] == 2
     assert reader.unknown["НаборыТоваров"] == 1
-    assert reader.unknown["Классификатор/Категории/Категория"] == 1
     assert reader.unknown["Товар/ДополнительнаяКартинка1"] == 1
     assert reader.unknown["Товар/Ширина"] == 1
     assert not any("Владелец" in path or "Товары" in path for path in reader.unknown)
