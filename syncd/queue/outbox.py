@@ -96,6 +96,20 @@ def offer(
     return [Message(**row) for row in rows]
 
 
+def offered_before(conn: Conn, tenant: str, session_id: UUID, kind: str) -> list[Message]:
+    """What this session was offered already and 1C has not confirmed: for a client whose answer was lost."""
+    rows = every(
+        conn,
+        """SELECT o.id, o.kind, o.key, o.revision_no, o.attempt
+           FROM offering f JOIN outbox o ON o.tenant = f.tenant AND o.id = f.outbox_id
+           WHERE f.tenant = %(t)s AND f.session_id = %(session)s AND o.session_id = f.session_id
+             AND o.kind = %(kind)s AND o.state = 'sent'
+           ORDER BY o.seq""",
+        t=tenant, session=session_id, kind=kind,
+    )  # fmt: skip
+    return [Message(**row) for row in rows]
+
+
 def acknowledge(conn: Conn, tenant: str, session_id: UUID) -> list[str]:
     """1C confirmed what it was offered in this session. Returns the keys that became ``acknowledged`` now.
 

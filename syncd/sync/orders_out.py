@@ -44,9 +44,12 @@ def offer(
     """The next orders for this session as a document, and their keys; ``limit`` at most.
 
     An order that cannot be written is set aside for a person; the others go. ``suspects`` as in ``syncd.queue.pulls``.
+    The standard client asks once a session, so that a second query means that the first answer was lost: it gets the
+    same orders again. The Bitrix module asks until the answer is empty.
     """
     tenant = session.tenant
-    messages = outbox.offer(
+    messages = [] if dialect.container else outbox.offered_before(conn, tenant, session.id, "order")
+    messages += outbox.offer(
         conn, tenant, infobase_id=session.infobase.id, session_id=session.id, kind="order", limit=limit,
         suspects=suspects,
     )  # fmt: skip

@@ -62,6 +62,18 @@ def test_orders_are_sent_when_asked_for_and_acknowledged_when_confirmed(site: Si
     assert asked(onec) == []
 
 
+def test_a_client_whose_answer_was_lost_gets_the_same_orders_before_it_confirms(
+    site: Site, onec: OneC, key: str
+) -> None:
+    order = place(site, key, "W-1")
+    onec.checkauth("sale")
+    assert asked(onec) == ["W-1"]
+    assert asked(onec) == ["W-1"], "a proxy that repeats the request must not leave 1C with an empty answer to confirm"
+    onec.ask("type=sale&mode=success")
+    assert state(site, key, order) == "acknowledged"
+    assert asked(onec) == []
+
+
 @pytest.mark.parametrize("version", ["", "&version=3.1"])
 def test_a_query_without_orders_is_a_root_without_children(onec: OneC, version: str) -> None:
     onec.checkauth("sale")
