@@ -156,7 +156,7 @@ def _empty(connection: psycopg.Connection) -> None:
     """Truncate the tables that have rows; asking first is many times cheaper than truncating all of them."""
     tables = connection.execute(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> 'alembic_version'"
+        " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
     ).fetchall()
     if not tables:
         return
