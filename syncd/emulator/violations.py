@@ -19,7 +19,7 @@ class Said:
         return self.ru if language() == "ru" else self.en
 
 
-class ProtocolViolation(SyncdError):  # noqa: N818 - named for what the site did
+class ProtocolViolation(SyncdError):
     """The site answered what 1C does not understand: a real 1C would end the exchange with an error here. Code E601.
 
     ``head`` holds the first 200 bytes of the answer.
@@ -40,11 +40,11 @@ class SiteRefused(Refused):
     """The site answered ``failure`` with a reason. Code E602."""
 
 
-class NoAnswer(TransportError):  # noqa: N818 - named for what happened
+class NoAnswer(TransportError):
     """The connection broke or the answer did not come in time. Code E603."""
 
 
-class DocumentRefused(DataError):  # noqa: N818 - named for what happened
+class DocumentRefused(DataError):
     """УТ 11 would throw an exception on this order. Code E604."""
 
     def __init__(self, number: str, problem: Said) -> None:
