@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -20,12 +19,13 @@ from typing import Final
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from syncd import journal, log
 from syncd.api.server import free_port
+from syncd.cli import demo_screen
 from syncd.cli.codes import UNEXPECTED
-from syncd.cli.runtime import DEFAULT_TENANT, Servers, prepare, servers, settings
+from syncd.cli.demo_screen import Access
+from syncd.cli.runtime import DEFAULT_TENANT, prepare, servers, settings
 from syncd.cli.supervisor import Supervisor
 from syncd.config import Settings
 from syncd.emulator.bar import Bar
@@ -33,7 +33,7 @@ from syncd.emulator.catalogue import TradeBase
 from syncd.emulator.client import StandardClient
 from syncd.emulator.kept import KeptOrders
 from syncd.emulator.storefront import Storefront
-from syncd.emulator.story import Counts, Step, Story, spaced
+from syncd.emulator.story import Counts, Step, Story
 from syncd.errors import ConfigError
 from syncd.i18n import tr
 from syncd.store import access
@@ -47,15 +47,6 @@ PRODUCTS: Final = 1050
 HOME: Final = Path(".syncd") / "demo"
 _WIDTH: Final = 120
 _TAIL: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class _Access:
-    """How 1C and the shop get in during this run."""
-
-    infobase_password: str
-    api_key: str
-    stamp: str
 
 
 @click.command()
@@ -77,7 +68,7 @@ def demo(once: bool) -> None:
 def _run(found: Settings, console: Console, *, once: bool) -> bool:
     started = time.monotonic()
     path = found.home / "log" / "demo.log"
-    _greet(console, found, path)
+    demo_screen.greet(console, found, path)
     with ExitStack() as stack:
         where = stack.enter_context(servers(found))
         log_begins = stack.enter_context(_logged_into(path))
@@ -94,17 +85,18 @@ def _run(found: Settings, console: Console, *, once: bool) -> bool:
             tr(f"Ready in {seconds:.1f} s: {supervisor.address}", f"Готово за {seconds:.1f} с: {supervisor.address}")
         )
         steps = _tell(found, console, db, supervisor.address, granted)
-        _summary(console, steps)
+        demo_screen.summary(console, steps)
         ok = all(step.ok for step in steps)
-        _verdict(console, steps, path)
+        demo_screen.verdict(console, steps, path)
         if ok and not once:
-            _stay(console, found, where, supervisor.address, granted)
+            demo_screen.whereabouts(console, found, where, supervisor.address, LOGIN, granted)
+            _stay(console)
         if not once:
             console.print(tr("Stopping…", "Останавливаю…"))
     return ok
 
 
-def _tell(found: Settings, console: Console, db: Database, address: str, granted: _Access) -> list[Step]:
+def _tell(found: Settings, console: Console, db: Database, address: str, granted: Access) -> list[Step]:
     orders = KeptOrders.open(found.home / "onec.json", zone=found.zone)
     password = granted.infobase_password
     with (
@@ -122,23 +114,22 @@ def _tell(found: Settings, console: Console, db: Database, address: str, granted
         )  # fmt: skip
         for n, step in enumerate(story.tell(), 1):
             if n > 1:
-                _told(console, story.steps[n - 2])
+                demo_screen.told(console, story.steps[n - 2])
             if n == 2:  # the catalogue is through, nothing moves the bar any more
                 bar.hide()
-            console.print(f"\n[bold]{n}. {escape(_sentence(step.title))}[/]")
+            console.print(f"\n[bold]{n}. {escape(demo_screen.sentence(step.title))}[/]")
         last = next((step for step in reversed(story.steps) if step.ok is not None), None)
         if last is not None:
-            _told(console, last)
+            demo_screen.told(console, last)
         return story.steps
 
 
-def _told(console: Console, step: Step) -> None:
-    mark = "[green]ok[/]" if step.ok else f"[bold red]{tr('FAILED', 'ОШИБКА')}[/]"
-    console.print(f"   {mark}: {escape(step.happened)}")
-
-
-def _sentence(title: str) -> str:
-    return title[:1].upper() + title[1:]
+def _stay(console: Console) -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    try:
+        threading.Event().wait()
+    except _Stopped:
+        console.print()
 
 
 # --- settings, servers, doors -----------------------------------------------------------------------------------------
@@ -257,7 +248,7 @@ def _wait_until_ready(supervisor: Supervisor, path: Path, begins: int) -> None:
         raise ConfigError("E402", file=str(path), detail=detail) from error
 
 
-def _register(db: Database, found: Settings) -> _Access:
+def _register(db: Database, found: Settings) -> Access:
     """Give 1C and the shop new secrets; those of earlier runs stop working."""
     stamp = _base36(int(time.time()))
     password = secrets.token_urlsafe(12)
@@ -270,7 +261,7 @@ def _register(db: Database, found: Settings) -> _Access:
                 access.revoke_key(conn, DEFAULT_TENANT, row["name"])
         name = f"demo-{stamp}-{secrets.token_hex(2)}"
         key = access.create_key(conn, DEFAULT_TENANT, name, STOREFRONT, ["read", "orders"])
-    return _Access(password, key, stamp)
+    return Access(password, key, stamp)
 
 
 def _refuse_real_data(conn: Conn) -> None:
@@ -326,79 +317,3 @@ def _counters(db: Database, since: object) -> Counts:
             for word, number in counts.items():
                 into[word] = into.get(word, 0) + number
     return total
-
-
-# --- what is said -----------------------------------------------------------------------------------------------------
-
-
-def _greet(console: Console, found: Settings, path: Path) -> None:
-    console.print(
-        tr(
-            "[bold]syncd demo[/]: a shop, syncd and a 1C on this machine. Only 1C is emulated; all else is real.",
-            "[bold]Демо syncd[/]: магазин, syncd и 1С на этой машине. Эмулируется только 1С, остальное настоящее.",
-        )
-    )
-    console.print(tr("Data", "Данные") + f": {escape(str(found.home))}")
-    console.print(tr("Log", "Лог") + f": {escape(str(path))}")
-    console.print(tr("Starting Postgres, Valkey and syncd…", "Запускаю Postgres, Valkey и syncd…"))
-
-
-def _summary(console: Console, steps: list[Step]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(tr("step", "шаг"), overflow="fold", ratio=3)
-    table.add_column(tr("what happened", "что произошло"), overflow="fold", ratio=7)
-    table.add_column(tr("how many", "сколько"), justify="right", no_wrap=True)
-    table.add_column(tr("seconds", "секунд"), justify="right", no_wrap=True)
-    table.add_column(tr("ok", "итог"), no_wrap=True)
-    words = {True: "[green]ok[/]", False: f"[bold red]{tr('FAILED', 'ОШИБКА')}[/]", None: tr("not run", "не начат")}
-    for n, step in enumerate(steps, 1):
-        count = spaced(step.count) if step.ok else ""
-        seconds = f"{step.seconds:.1f}" if step.ok is not None else ""
-        table.add_row(f"{n}. {escape(_sentence(step.title))}", escape(step.happened), count, seconds, words[step.ok])
-    console.print()
-    console.print(table, soft_wrap=False)
-
-
-def _verdict(console: Console, steps: list[Step], path: Path) -> None:
-    failed = next((n for n, step in enumerate(steps, 1) if step.ok is False), None)
-    if failed is not None:
-        en = f"Step {failed} did not end as it must. The log: {path}"
-        ru = f"Шаг {failed} закончился не так, как должен. Лог: {path}"
-        console.print(f"\n[bold red]{escape(tr(en, ru))}[/]")
-        return
-    console.print(
-        tr(
-            "\nEverything ended as it must: no order lost, none doubled.",
-            "\nВсё закончилось как должно: ни один заказ не потерян и не задвоен.",
-        )
-    )
-
-
-def _stay(console: Console, found: Settings, where: Servers, address: str, granted: _Access) -> None:
-    """Say where to look, and wait for Ctrl-C or SIGTERM."""
-    journal_command = f"SYNCD_HOME={found.home} {_command()} journal tail"
-    if where.embedded is None or not where.embedded.database_url:
-        journal_command = f"{_command()} journal tail"
-    rows = (
-        (tr("API and its documentation", "API и его документация"), f"{address}/docs"),
-        (tr("API key of the shop", "API-ключ магазина"), granted.api_key),
-        (tr("exchange address for 1C", "адрес обмена для 1С"), f"{address}/1c_exchange"),
-        (tr("its login", "логин"), LOGIN),
-        (tr("its password", "пароль"), granted.infobase_password),
-        (tr("metrics", "метрики"), f"{address}/metrics"),
-        (tr("journal of exchanges", "журнал обменов"), journal_command),
-    )
-    console.print(tr("\nIt all goes on running; look around:", "\nВсё продолжает работать, можно осмотреться:"))
-    width = max(len(title) for title, _ in rows)
-    for title, text in rows:
-        console.print(f"  {title:<{width}}  {escape(text)}")
-    console.print(tr("Ctrl-C stops it.", "Ctrl-C — остановить."))
-    try:
-        threading.Event().wait()
-    except _Stopped:
-        console.print()
-
-
-def _command() -> str:
-    """How this program is called from here."""
-    return ".venv/bin/python cli.py" if Path(sys.argv[0]).name == "cli.py" else "syncd"

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +16,8 @@ import click
 from rich.markup import escape
 
 from syncd.cli.codes import CHECK_FAILED, PARTIAL
-from syncd.cli.output import Column, Format, dump, emit, output_option, talk, text
+from syncd.cli.emulate_report import line, show
+from syncd.cli.output import Format, output_option, talk
 from syncd.emulator.bar import Bar
 from syncd.emulator.bitrix import BitrixModuleClient
 from syncd.emulator.catalogue import TradeBase
@@ -39,7 +40,6 @@ from syncd.i18n import tr
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _CLIENTS: Final[dict[str, type[StandardClient]]] = {"standard": StandardClient, "bitrix": BitrixModuleClient}
-_HEAD: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class Site:
         """A client with its bar, which shows itself on a terminal only."""
         with Bar(talk) as bar:
 
-            def heard(line: Exchange) -> None:
-                bar.heard(line)
+            def heard(exchange: Exchange) -> None:
+                bar.heard(exchange)
                 if self.verbose:
-                    talk.print(escape(_line(line)))
+                    talk.print(escape(line(exchange)))
 
             made = _CLIENTS[self.dialect](
                 self.url, self.login, self.password, timeout=self.timeout, journal=heard, faults=self.faults,
@@ -287,7 +287,7 @@ def push(paths: tuple[Path, ...], products: int, portions: int, full: bool, seed
             report = push_files(client, paths, progress=bar.portion)
         else:
             report = _push(client, bar, _base(seed, products, full=full), full=full, portions=portions)
-    _show(site, catalogue=report)
+    show(site.output, site.faults.struck, catalogue=report)
 
 
 @emulate.command()
@@ -300,7 +300,7 @@ def orders(orders: KeptOrders, deeds: Deeds, seed: int, site: Site) -> None:
         report = exchange_orders(client, orders, progress=bar.portion)
         if deeds.do(orders):
             _back(client, orders, report, bar)
-    _show(site, orders=report)
+    show(site.output, site.faults.struck, orders=report)
 
 
 @emulate.command()
@@ -322,7 +322,7 @@ def session(
                 orders.post(orders.orders[guid].number)
         if deeds.do(orders) or answer:
             _back(client, orders, report, bar)
-    _show(site, catalogue=catalogue, orders=report)
+    show(site.output, site.faults.struck, catalogue=catalogue, orders=report)
 
 
 def _base(seed: int, products: int, *, full: bool) -> TradeBase:
@@ -343,87 +343,3 @@ def _back(client: StandardClient, orders: KeptOrders, report: OrdersReport, bar:
     report.sent += sent.sent
     report.upload.add(sent.upload)
     report.seconds += sent.seconds
-
-
-# --- what is said -----------------------------------------------------------------------------------------------------
-
-
-def _line(line: Exchange) -> str:
-    """One request and its answer in one line; what checkauth hands out is a secret and is not shown."""
-    lines = line.head[:_HEAD].decode("utf-8", "replace").strip().splitlines()
-    if line.mode == "checkauth" and lines[:1] == ["success"]:
-        lines[1:] = ["…"]
-    answer = " ⏎ ".join(lines)
-    sent = f" {line.sent} B" if line.sent else ""
-    what = f"{line.type}/{line.mode}" + (f" {line.filename}" if line.filename else "")
-    result = f"HTTP {line.status}" if line.status else tr("no answer", "нет ответа")
-    note = f" ({line.note})" if line.note else ""
-    return f"{what}{sent} → {result} {line.seconds * 1000:.0f} ms {answer}{note}"
-
-
-def _show(site: Site, *, catalogue: PushReport | None = None, orders: OrdersReport | None = None) -> None:
-    """Print the report. Exit code 5 when 1C could not write an order."""
-    faults = [f"{type_}/{mode}: {fault.value}" for type_, mode, fault in site.faults.struck]
-    if site.output == "table":
-        rows = [*_catalogue_rows(catalogue), *_orders_rows(orders)]
-        if faults:
-            rows.append({"what": tr("faults struck", "сбоев устроено"), "count": f"{len(faults)}: {', '.join(faults)}"})
-        emit(rows, [Column("what", tr("what", "что"), text), Column("count", tr("how many", "сколько"), text)], "table")
-        for remark in orders.remarks if orders else []:
-            talk.print(escape(remark))
-    else:
-        click.echo(dump(_plain(catalogue, orders, faults)))
-    if orders and orders.refused:
-        raise orders.refused
-
-
-def _catalogue_rows(report: PushReport | None) -> list[dict[str, object]]:
-    if report is None:
-        return []
-    upload = report.upload
-    pairs: list[tuple[str, object]] = [
-        (tr("portions", "порций"), report.portions),
-        (tr("products", "товаров"), report.products or ""),
-        (tr("files sent", "файлов передано"), upload.files),
-        (tr("bytes sent", "байт передано"), upload.bytes),
-        (tr("documents imported", "документов импортировано"), upload.documents),
-        (tr("imports not called", "импортов не вызвано"), upload.imports_skipped),
-        (tr("attempts", "попыток"), upload.attempts),
-        (tr("seconds for the catalogue", "секунд на каталог"), f"{report.seconds:.1f}"),
-    ]
-    return [{"what": what, "count": count} for what, count in pairs if count not in ("", None)]
-
-
-def _orders_rows(report: OrdersReport | None) -> list[dict[str, object]]:
-    if report is None:
-        return []
-    confirmed = tr("yes", "да") if report.confirmed else tr("no", "нет")
-    pairs: list[tuple[str, object]] = [
-        (tr("orders created in 1C", "заказов создано в 1С"), report.created),
-        (tr("orders updated in 1C", "заказов обновлено в 1С"), report.updated),
-        (tr("orders left alone", "заказов не тронуто"), report.skipped),
-        (tr("confirmed to the site", "подтверждено сайту"), confirmed),
-        (tr("requests for orders", "запросов заказов"), report.pulls),
-        (tr("orders sent back", "заказов отправлено обратно"), report.sent),
-        (tr("seconds for the orders", "секунд на заказы"), f"{report.seconds:.1f}"),
-    ]
-    return [{"what": what, "count": count} for what, count in pairs]
-
-
-def _plain(catalogue: PushReport | None, orders: OrdersReport | None, faults: list[str]) -> dict[str, object]:
-    """The report for programs; only the parts that were asked for."""
-    found: dict[str, object] = {"faults": faults}
-    if catalogue:
-        found["catalogue"] = {
-            "portions": catalogue.portions, "products": catalogue.products, "upload": asdict(catalogue.upload),
-            "seconds": round(catalogue.seconds, 3),
-        }  # fmt: skip
-    if orders:
-        refused = orders.refused
-        found["orders"] = {
-            "created": orders.created, "updated": orders.updated, "skipped": orders.skipped,
-            "confirmed": orders.confirmed, "pulls": orders.pulls, "sent": orders.sent, "remarks": orders.remarks,
-            "refused": {"number": refused.number, "message": refused.text()} if refused else None,
-            "upload": asdict(orders.upload), "seconds": round(orders.seconds, 3),
-        }  # fmt: skip
-    return found

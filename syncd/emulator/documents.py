@@ -10,18 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from syncd.emulator.catalogue import (
-    Category,
-    Offer,
-    PriceType,
-    Product,
-    Property,
-    TradeBase,
-    Unit,
-    Warehouse,
-    local_number,
-    plain,
-)
+from syncd.emulator.catalogue import TradeBase, local_number, plain
+from syncd.emulator.goods import Category, Offer, PriceType, Product, Property, Unit, Warehouse
 from syncd.emulator.xmltext import ROOT_END, attribute, element, encode, requisites, root, wrap
 
 NAMESPACE = "urn:1C.ru:commerceml_2"

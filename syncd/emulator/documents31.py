@@ -8,19 +8,9 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 
-from syncd.emulator.catalogue import (
-    Category,
-    Offer,
-    PriceType,
-    Product,
-    Property,
-    TradeBase,
-    Unit,
-    Warehouse,
-    local_number,
-    plain,
-)
+from syncd.emulator.catalogue import TradeBase, local_number, plain
 from syncd.emulator.documents import ExportFile, Indices, Portion, manufacturer_xml, product_requisites, split, tax_xml
+from syncd.emulator.goods import Category, Offer, PriceType, Product, Property, Unit, Warehouse
 from syncd.emulator.xmltext import ROOT_END, element, encode, requisites, root, wrap
 
 NAMESPACE = "urn:1C.ru:commerceml_3"

@@ -15,9 +15,10 @@ from typing import Any, Final
 import httpx
 
 from syncd.emulator.bar import mebibytes
-from syncd.emulator.catalogue import Offer, TradeBase
+from syncd.emulator.catalogue import TradeBase
 from syncd.emulator.client import StandardClient
 from syncd.emulator.faults import Fault, Rule
+from syncd.emulator.goods import Offer
 from syncd.emulator.kept import KeptOrders
 from syncd.emulator.session import Progress, exchange_orders, push_catalogue, send_statuses, silent
 from syncd.emulator.storefront import ApiAnswered, Placed, Storefront
