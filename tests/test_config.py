@@ -46,11 +46,11 @@ def test_without_file_and_environment_the_defaults_hold() -> None:
 def test_environment_stands_above_the_file_and_the_file_above_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNCD_API__PORT", "9001")
     settings = config.load(written("api:\n  port: 9000\n  threads: 3\n"))
-    assert (settings.api.port, settings.api.threads, settings.worker.threads) == (9001, 3, 8)
+    assert (settings.api.port, settings.api.threads, settings.worker.threads) == (9001, 3, 2)
     told = origins(settings)
     assert told["api.port"] == ("9001", "env SYNCD_API__PORT")
     assert told["api.threads"] == ("3", "my.yaml:3")
-    assert told["worker.threads"] == ("8", "default")
+    assert told["worker.threads"] == ("2", "default")
 
 
 def test_the_file_is_found_by_its_variable_and_then_in_the_config_folder(monkeypatch: pytest.MonkeyPatch) -> None:
