@@ -103,6 +103,7 @@ class Supervisor:
                 log.error("a role ended and is started again", role=child.role, status=code)
                 child.again_at = now + _PAUSE_SECONDS
             elif now >= child.again_at:
+                _let_go(child.process)
                 child.process, child.again_at = self._spawn(child.role), 0.0
                 child.restarts += 1
 
@@ -119,8 +120,7 @@ class Supervisor:
                 log.warning("a role did not stop in time and is killed", role=child.role)
                 child.process.kill()
                 child.process.wait()
-            if child.process.stdin:
-                child.process.stdin.close()
+            _let_go(child.process)
         self._children.clear()
 
     def pid(self, role: str) -> int:
@@ -138,3 +138,9 @@ class Supervisor:
         return subprocess.Popen(  # noqa: S603 - our own module
             command, env=environment, stdin=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close our end of its pipe; the process has ended."""
+    if process.stdin:
+        process.stdin.close()
