@@ -55,8 +55,8 @@ def test_environment_stands_above_the_file_and_the_file_above_the_default(monkey
 
 def test_the_file_is_found_by_its_variable_and_then_in_the_config_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("config").mkdir()
-    Path("config/syncd.yaml").write_text("worker: {threads: 2}\n")
-    assert config.load().worker.threads == 2
+    Path("config/syncd.yaml").write_text("worker: {threads: 3}\n")
+    assert config.load().worker.threads == 3
     monkeypatch.setenv("SYNCD_CONFIG", str(written("worker: {threads: 4}\n")))
     assert config.load().worker.threads == 4
 
