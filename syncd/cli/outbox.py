@@ -56,8 +56,8 @@ def _message(row: Row) -> str:
     return found.render(row["error_params"] or {}) if found else str(row["error_code"] or "")
 
 
-def state_words(state: str) -> str:
-    """What a state means to a person."""
+def state_words(state: str, code: str | None) -> str:
+    """What a state means to a person; ``code`` is the message's error."""
     words = {
         "pending": ("waits for 1C to ask", "ждёт, когда 1С спросит"),
         "sending": ("being sent", "отправляется"),
@@ -66,7 +66,7 @@ def state_words(state: str) -> str:
         "unconfirmed": ("given to 1C, the answer was lost", "передан в 1С, ответ потерян"),
         "acknowledged": ("1C confirmed it", "подтверждён 1С"),
         "rejected": ("refused, a person must act", "отклонён, нужен человек"),
-        "held": ("held by a person", "придержан человеком"),
+        "held": (f"held by syncd, {code}", f"отложен syncd, {code}") if code else ("held back", "отложен"),
         "cancelled": ("cancelled", "отменён"),
         "superseded": ("replaced by a newer one", "заменён более новым"),
     }
@@ -138,7 +138,7 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("id", str(row["id"])),
         (tr("order", "заказ") if row["kind"] == "order" else row["kind"], number),
         (tr("storefront", "витрина"), text(row["storefront"])),
-        (tr("state", "состояние"), f"{row['state']}: {state_words(row['state'])}"),
+        (tr("state", "состояние"), f"{row['state']}: {state_words(row['state'], row['error_code'])}"),
         (tr("infobase", "база"), text(row["infobase"])),
         (tr("number in 1C", "номер в 1С"), text(row["number_1c"])),
         (tr("made", "создано"), moment(row["created_at"])),

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from syncd import journal
 from syncd.cli.codes import CHECK_FAILED, PARTIAL
 from syncd.cli.journal import in_words
 from syncd.cli.output import (
@@ -71,7 +72,7 @@ def _message(row: Row) -> str:
 def list_(states: tuple[str, ...], limit: int, tenant: str, output: Format) -> None:
     """Packages, newest first / пакеты, сначала новые."""
     with database() as db, db.transaction() as conn:
-        held = runs.held(conn, tenant) if "held" in states else []
+        held = [_run_document(conn, tenant, row) for row in runs.held(conn, tenant)] if "held" in states else []
         wanted = tuple(state for state in states if state != "held")
         rows = packages.listing(conn, tenant, states=wanted, limit=limit) if wanted or not states else []
     if "held" in states:
@@ -92,18 +93,22 @@ def _names(value: Any) -> str:
     return ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
 
 
-def _run_document(row: Row) -> dict[str, Any]:
+def _run_document(conn: Conn, tenant: str, row: Row) -> dict[str, Any]:
     names = ("id", "kind", "catalogue_id", "state", "ended_by", "seen", "absent", "total", "reason")
-    return {name: row[name] for name in names}
+    found = {name: row[name] for name in names}
+    if row["state"] == "held":  # the journal keeps what held it as code and parameters, to be said in any language
+        said = journal.find(conn, tenant, str(row["id"]))
+        found["reason"] = (journal.error_text(said) if said else "") or row["reason"]
+    return found
 
 
-def _held_list(rows: list[Row], output: Format) -> None:
+def _held_list(rows: list[dict[str, Any]], output: Format) -> None:
     columns = [
         Column("id", "id", short), Column("kind", tr("kind", "вид"), text),
         Column("catalogue_id", tr("catalogue", "каталог"), text), Column("absent", tr("would go", "уйдёт"), text),
         Column("total", tr("of", "из"), text), Column("reason", tr("why", "почему"), text),
     ]  # fmt: skip
-    emit(map(_run_document, rows), columns, output,
+    emit(rows, columns, output,
          empty=tr("No removal waits for a person.", "Ни одно удаление не ждёт человека."))  # fmt: skip
 
 
@@ -144,7 +149,7 @@ def show(word: str, tenant: str, output: Format) -> None:
     with database() as db, db.transaction() as conn:
         row = _one(conn, tenant, word)
         files = packages.stored_files(conn, tenant, row["id"])
-        belongs = [_run_document(found) for found in runs.of_package(conn, tenant, row["id"])]
+        belongs = [_run_document(conn, tenant, found) for found in runs.of_package(conn, tenant, row["id"])]
     if output != "table":
         click.echo(dump({**document(row), "stored": files, "runs": belongs}))
         return
@@ -307,6 +312,8 @@ def _held_run(db: Database, tenant: str, word: str) -> Run:
     with db.transaction() as conn:
         found = _held(conn, tenant, word)
         if not found:
+            if runs.known(conn, tenant, word) and not packages.matching(conn, tenant, word, limit=1):
+                raise Refused("E416", run=word)
             last = _one(conn, tenant, word)["id"]
             found = [row for row in runs.held(conn, tenant) if runs.last_package(conn, _run(row)) == last]
             if not found:

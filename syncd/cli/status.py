@@ -151,6 +151,9 @@ def _attention(seen: dict[str, Any]) -> list[dict[str, str]]:
             f"заказов, которые нельзя передать 1С: {box['rejected']}",
         )
         found.append((said, "syncd outbox list --state rejected"))
+    if box["held"]:
+        said = tr(f"orders held back from 1C: {box['held']}", f"заказов отложено, в 1С не идут: {box['held']}")
+        found.append((said, "syncd outbox list --state held"))
     if (box["oldest_seconds"] or 0) > _LATE_SECONDS:
         age = duration(box["oldest_seconds"])
         found.append((tr(f"an order waits for 1C for {age}", f"заказ ждёт 1С уже {age}"), "syncd outbox list"))

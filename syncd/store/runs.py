@@ -279,6 +279,18 @@ def held(conn: Conn, tenant: str | None = None) -> list[Row]:
     )
 
 
+def known(conn: Conn, tenant: str, word: str) -> bool:
+    """Whether the word is the id of a run, in whatever state, or begins or ends one."""
+    row = one(
+        conn,
+        """SELECT 1 AS x FROM export_run
+           WHERE tenant = %(t)s AND kind <> 'request'
+             AND (starts_with(id::text, %(w)s) OR right(id::text, length(%(w)s)) = %(w)s) LIMIT 1""",
+        t=tenant, w=word.lower(),
+    )  # fmt: skip
+    return row is not None
+
+
 def of_package(conn: Conn, tenant: str, package_id: UUID) -> list[Row]:
     """The runs a package belongs to."""
     return every(

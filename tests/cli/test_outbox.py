@@ -105,6 +105,14 @@ def test_retry_of_a_state_takes_all_of_it_and_nothing_else(run: Run, order: Orde
     assert set(found.values()) == {"pending"}
 
 
+def test_a_held_order_says_who_holds_it_and_why(run: Run, order: Order) -> None:
+    order("1001", "held", code="E223")
+    shown = run("outbox", "show", "1001")
+    assert "held by syncd, E223" in shown.out
+    assert "1C did not take order" in shown.out
+    assert "syncd outbox retry" in shown.err
+
+
 def test_retry_has_no_default_scope_and_needs_a_reason(run: Run, order: Order) -> None:
     order("1001", "rejected")
     assert run("outbox", "retry", "--reason", "x", "--yes").code == 2

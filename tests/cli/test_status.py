@@ -67,6 +67,11 @@ def test_one_screen_shows_what_is_alive_what_waits_and_what_failed(
     ]  # fmt: skip
 
 
+def test_orders_that_are_held_back_need_a_person(run: Run, db: Database, order: Order) -> None:
+    order("1001", "held", code="E223")
+    assert "! orders held back from 1C: 1  ->  syncd outbox list --state held" in run("status").out
+
+
 def test_json_names_are_a_contract(run: Run, db: Database, order: Order) -> None:
     order("1001")
     document = run("status", "-o", "json").json
