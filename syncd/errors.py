@@ -15,12 +15,18 @@ says what to do next. Texts are templates over ``params``; secrets never belong 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from syncd.i18n import Language, language
 
 Owner = Literal["1c-developer", "administrator", "storefront", "on-call", "syncd"]
+
+
+_LAST = re.compile(r"{(\w+)}\.")
+"""A parameter that ends a sentence of ours: what others said there brings its own full stop."""
+_ENDS = ".?!; \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,10 @@ class Text:
     def render(self, params: dict[str, Any], lang: Language | None = None) -> str:
         """The sentence with its parameters put in; a missing parameter shows as ``{name}``."""
         template = self.ru if (lang or language()) == "ru" else self.en
-        return template.format_map(_Lenient(params))
+        ends = {
+            name: value.rstrip(_ENDS) for name in _LAST.findall(template) if isinstance(value := params.get(name), str)
+        }
+        return template.format_map(_Lenient(params | ends))
 
 
 class _Lenient(dict[str, Any]):
@@ -94,8 +103,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E111": Text(
         "on-call",
-        "syncd could not answer the exchange request ({error}). 1C will repeat it; look into the log by correlation {correlation}.",
-        "syncd не смог ответить на запрос обмена ({error}). 1С повторит его; ищите в логе по correlation {correlation}.",
+        "syncd could not answer the request ({error}). It can be repeated; look into the log by correlation {correlation}.",
+        "syncd не смог ответить на запрос ({error}). Его можно повторить; ищите в логе по correlation {correlation}.",
     ),
     "E112": Text(
         "administrator",
