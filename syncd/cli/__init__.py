@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 from rich.console import Console
@@ -17,24 +17,49 @@ from syncd.cli.codes import exit_code
 from syncd.errors import SyncdError
 from syncd.i18n import tr
 
-NOUNS: Final[dict[str, tuple[str, str]]] = {
-    "up": ("roles", "up"),
-    "api": ("roles", "api"),
-    "worker": ("roles", "worker"),
-    "scheduler": ("roles", "scheduler"),
-    "import": ("imports", "import_"),
-    "status": ("status", "status"),
-    "journal": ("journal", "journal"),
-    "package": ("package", "package"),
-    "outbox": ("outbox", "outbox"),
-    "infobase": ("infobase", "infobase"),
-    "key": ("key", "key"),
-    "config": ("config", "config"),
-    "db": ("db", "db"),
-    "emulate": ("emulate", "emulate"),
-    "demo": ("demo", "demo"),
+
+class Noun(NamedTuple):
+    """A command: its module in this package, its name there, and what it is for in one line."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+NOUNS: Final[dict[str, Noun]] = {
+    "up": Noun("roles", "up", "Run every role in this terminal / запустить все роли в этом терминале."),
+    "api": Noun("roles", "api", "Serve storefronts and 1C over HTTP / обслуживать витрины и 1С по HTTP."),
+    "worker": Noun("roles", "worker", "Import packages and deliver / импортировать пакеты и доставлять."),
+    "scheduler": Noun("roles", "scheduler", "Run what is due by the clock / запускать то, чему пора по расписанию."),
+    "import": Noun(
+        "imports",
+        "import_",
+        "Import CommerceML files, zips or folders / импортировать файлы CommerceML, архивы или папки.",
+    ),
+    "status": Noun(
+        "status",
+        "status",
+        "One screen: what is alive, what waits, what failed / один экран: что живо, что ждёт, что не удалось.",
+    ),
+    "journal": Noun(
+        "journal",
+        "journal",
+        "Every exchange: what, where, why, who fixes it / все обмены: что, где, почему, кто исправит.",
+    ),
+    "package": Noun("package", "package", "What 1C sent, and importing it again / что прислала 1С и повторный импорт."),
+    "outbox": Noun("outbox", "outbox", "Orders on their way to 1C / заказы на пути в 1С."),
+    "infobase": Noun(
+        "infobase",
+        "infobase",
+        "Bases of 1C that may exchange with us / базы 1С, которым разрешён обмен.",
+    ),
+    "key": Noun("key", "key", "API keys of storefronts / API-ключи витрин."),
+    "config": Noun("config", "config", "The settings in force / действующие настройки."),
+    "db": Noun("db", "db", "The database: schema and size / база данных: схема и размер."),
+    "emulate": Noun("emulate", "emulate", "Be a 1C for any exchange address / сыграть 1С для любого адреса обмена."),
+    "demo": Noun("demo", "demo", "Show a whole exchange with an emulated 1C / показать целый обмен с 1С-эмулятором."),
 }
-"""Command name to its module in this package and the command's name there."""
+"""By the word that is typed."""
 
 
 class Nouns(click.Group):
@@ -51,9 +76,18 @@ class Nouns(click.Group):
         name = cmd_name if cmd_name in NOUNS else cmd_name.removesuffix("s")
         if name not in NOUNS:
             return None
-        module, attribute = NOUNS[name]
-        command: click.Command = getattr(import_module(f"syncd.cli.{module}"), attribute)
+        noun = NOUNS[name]
+        command: click.Command = getattr(import_module(f"syncd.cli.{noun.module}"), noun.attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, without importing what stands behind it."""
+        limit = formatter.width - 6 - max(map(len, NOUNS))
+        names = self.list_commands(ctx)
+        with formatter.section("Commands"):
+            formatter.write_dl([
+                (name, click.Command(name, help=NOUNS[name].help).get_short_help_str(limit)) for name in names
+            ])  # fmt: skip
 
 
 @click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

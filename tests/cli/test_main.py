@@ -31,6 +31,27 @@ def test_help_names_every_command_in_both_languages(tmp_path: Path) -> None:
         assert re.search(rf"^  {noun} .*/ .*[а-яё]", ran.stdout, re.MULTILINE), noun
 
 
+@pytest.mark.parametrize("noun", cli.NOUNS)
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself(noun: str) -> None:
+    command = cli.Nouns().get_command(click.Context(cli.cli), noun)
+    assert command is not None
+    assert command.get_short_help_str(1000) == cli.NOUNS[noun].help
+
+
+def test_help_imports_no_command(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom syncd import cli\nbefore = set(sys.modules)\n"
+        "cli.cli.main(['--help'], standalone_mode=False)\n"
+        "print(*(name for name in set(sys.modules) - before if name.startswith('syncd')), file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert "Commands:" in ran.stdout
+    assert ran.stderr.split() == []
+
+
 def test_the_journal_is_shown_by_a_real_process(db: Database, tmp_path: Path) -> None:
     ran = process(tmp_path, "journal", "tail", "-o", "json")
     assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr
