@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check bench fuzz clean
 
 help:  ## this list / этот список
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ check: $(STAMP)  ## format, lint, types, imports / формат, линтер, �
 bench: $(STAMP)  ## how fast it is here; BENCH_ARGS=… / измерить скорость на этой машине
 	@$(PYTHON) -m bench $(BENCH_ARGS)
 
+fuzz: $(STAMP)  ## mutated documents; FUZZ_ARGS="--seed 1" / испорченные документы через импорт
+	@$(PYTHON) -m fuzz $(FUZZ_ARGS)
+
 clean:  ## remove .venv and caches, never data / удалить .venv и кеши; данные остаются
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist bench/out
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist bench/out fuzz/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

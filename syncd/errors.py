@@ -169,6 +169,11 @@ CATALOGUE: dict[str, Text] = {
         "The document has no data that syncd knows. Elements met: {elements}.",
         "В документе нет данных, известных syncd. Встретились элементы: {elements}.",
     ),
+    "E210": Text(
+        "1c-developer",
+        "The element that is open at line {line} has more than {limit} parts; it is no record of a trade base. Nothing of this file was applied. Export it in smaller pieces.",
+        "В элементе, открытом в строке {line}, больше {limit} частей; это не запись торговой базы. Из файла ничего не применено. Выгрузите меньшими частями.",
+    ),
     "E211": Text(
         "1c-developer",
         "<{element}> has no Ид; the record is skipped. Give it an Ид in 1C.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from syncd.errors import DataError
 
@@ -51,7 +51,13 @@ class CleanBytes:
         self.encoding = "utf-8"
         self._seen = b""
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Generator[bytes, None, None]:
+        try:
+            yield from self._run()
+        finally:
+            let_go(self._chunks)
+
+    def _run(self) -> Iterator[bytes]:
         pieces = _cut(self._chunks)
         start = b""
         for piece in pieces:
@@ -163,6 +169,12 @@ class CleanBytes:
         self.warnings["surrogates repaired"] += 1
         text = match.group().decode("utf-8", "surrogatepass")
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
+
+
+def let_go(chunks: Iterable[bytes]) -> None:
+    """Close a stream that may hold a connection: who stops reading must not wait for the garbage collector."""
+    if isinstance(chunks, Generator):
+        chunks.close()
 
 
 def _allowed(code: int) -> bool:

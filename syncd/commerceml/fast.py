@@ -14,6 +14,7 @@ from typing import Final
 from lxml import etree
 from xxhash import xxh3_64
 
+from syncd.commerceml.encoding import let_go
 from syncd.commerceml.known import Known
 from syncd.commerceml.tracks import Track
 from syncd.commerceml.values import base_id
@@ -47,6 +48,12 @@ class RecordFilter:
         self.untracked = False
 
     def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._run()
+        finally:
+            let_go(self._chunks)
+
+    def _run(self) -> Iterator[bytes]:
         first = next(self._chunks, b"")
         encoding = self._encoding or _encoding_of(first)
         if encoding is None:

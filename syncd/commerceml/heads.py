@@ -9,11 +9,15 @@ from lxml.etree import _Element as Element
 from syncd.commerceml.names import NAMES
 from syncd.commerceml.policy import Context
 from syncd.commerceml.values import boolean, text_of
+from syncd.errors import DataError
 from syncd.model.records import CatalogueHead
 
 _KINDS = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}
 FIELDS = frozenset({"Ид", "ИдКаталога", "ИдКлассификатора", "Наименование", "СодержитТолькоИзменения"})
 """Children of a container that make its head."""
+
+ID_LIMIT = 500
+"""Longest id of a catalogue, characters: it stands in keys of Postgres."""
 
 
 class Heads:
@@ -68,6 +72,9 @@ class Heads:
         identity = self._fields.get("Ид", "")
         if kind == "offers":
             identity = self._fields.get("ИдКаталога") or identity
-        self._context.catalogue_id = identity.strip("#").strip()
+        identity = identity.strip("#").strip()
+        if len(identity) > ID_LIMIT:
+            raise DataError("E215", path=f"{self._name}/Ид", detail=f"an id of more than {ID_LIMIT} characters")
+        self._context.catalogue_id = identity
         only_changes = boolean(self._fields.get("СодержитТолькоИзменения"))
         return CatalogueHead(kind, self._context.catalogue_id, self._fields.get("Наименование", ""), only_changes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Final, Literal, cast
 
 from lxml import etree
 from lxml.etree import _Element as Element
 
 from syncd.commerceml.encoding import CleanBytes
-from syncd.commerceml.names import NAMES, ROOT
+from syncd.commerceml.names import NAMES, ROOT, line_of
 from syncd.errors import DataError
 
 _MAX_PROLOG = 1_000_000
@@ -24,10 +25,14 @@ Event = tuple[str, Element]
 def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
     """Start and end events of the elements with these local names and of the root, one list per piece read.
 
-    The caller drops what is finished before it asks for the next list. Raises ``DataError`` E201 (not well-formed), E203
-    (another root), E204 (DTD or entities), E210 (a record without end) and ``EncodingMismatch``.
+    The caller drops what is finished before it asks for the next list. Raises ``DataError`` E201 (not well-formed),
+    E203 (another root), E204 (DTD or entities), E210 (a record without end) and ``EncodingMismatch``.
     """
-    source = iter(pieces)
+    with closing(iter(pieces)) as source:
+        yield from _events(source, pieces, ["{*}" + tag for tag in (*tags, ROOT)])
+
+
+def _events(source: Iterator[bytes], pieces: CleanBytes, tags: list[str]) -> Iterator[list[Event]]:
     start = b""
     root = None
     probe = _parser(("start",), None)
@@ -42,7 +47,7 @@ def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
         if len(start) > _MAX_PROLOG and root is None:
             raise DataError("E201", line=1, detail="no root element")
     _check(root)
-    parser = _parser(("start", "end"), ["{*}" + tag for tag in (*tags, ROOT)])
+    parser = _parser(("start", "end"), tags)
     del probe
     piece, fresh = start, 0
     while piece is not None:
@@ -54,7 +59,7 @@ def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
         if fresh > HELD_LIMIT // 3:
             fresh = 1
             if _held(root) > HELD_LIMIT:
-                raise DataError("E210", line=root[-1].sourceline or 0, limit=HELD_LIMIT)
+                raise DataError("E210", line=line_of(root[-1]), limit=HELD_LIMIT)
         piece = next(source, None)
     _close(parser, pieces)
     yield _read(parser)

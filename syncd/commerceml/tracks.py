@@ -11,7 +11,6 @@ from xxhash import xxh3_64_intdigest
 from syncd.commerceml.known import Known, Signature, key_of
 from syncd.model.records import BadRecord, Item, Record
 
-
 _OWN = frozenset({"product", "offer", "price", "stock"})  # records whose key begins with the Ид of their element
 
 

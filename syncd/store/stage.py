@@ -27,6 +27,8 @@ from syncd.store.db import Conn
 DELIMITER: Final = "\x1f"
 NULL: Final = "\x1e"
 _FLUSH_BYTES: Final = 1 << 20
+KEY_LIMIT: Final = 2_000
+"""Longest key (all its texts together) or searched text, bytes: a row of an index of Postgres holds 2,704."""
 _UNUSABLE: Final = re.compile(rb"[\x00\x1e\x1f]").search
 _NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search  # not a backslash that only stands before "u0000"
 _FILE_SHIFT: Final = 40  # a row's number holds its file in the upper bits, so that a broken file can be taken back
@@ -99,11 +101,22 @@ def render(record: Record) -> tuple[bytes, str]:
         values.append("t" if record.deleted else "f")
         values.append("t" if record.stub else "f")
         body = DELIMITER.join(values).encode()
+        if len(body) > KEY_LIMIT:
+            _fits_indexes(record)
     except (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable) as error:  # a surrogate on its own, as a rule
         raise DataError("E215", path=record.entity, detail=str(error)) from error
     if body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body:
         raise DataError("E215", path=record.entity, detail="control characters")
     return _escaped(body), xxh3_128_hexdigest(body)
+
+
+def _fits_indexes(record: Record) -> None:
+    """Raises ``_Unusable`` for an id or a searched text (Артикул) too long for an index of Postgres."""
+    texts = [record.fields.get(name) for name in ENTITIES[record.entity].filters]
+    if sum(len(str(part).encode()) for part in record.key) > KEY_LIMIT or any(
+        isinstance(text, str) and len(text.encode()) > KEY_LIMIT for text in texts
+    ):
+        raise _Unusable(f"an id or Артикул of more than {KEY_LIMIT} bytes")
 
 
 def _escaped(body: bytes) -> bytes:

@@ -11,11 +11,13 @@ from uuid import UUID
 
 from syncd.errors import DataError
 from syncd.store.db import Conn
+from syncd.store.pictures import Member
 from syncd.store.uploads import PIECE, UploadFile
 
 MAX_MEMBERS: Final = 200_000
 MAX_RATIO: Final = 300  # real exports shrink 10 to 50 times; DEFLATE's own limit is about 1,030
 RATIO_FROM: Final = 16 << 20
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others are unpacked in steps of no known size
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
 
 
@@ -28,7 +30,7 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BufferedReader(UploadFile(conn, tenant, upload_id), PIECE))
         except _BROKEN as error:
             raise DataError("E205", name=name, detail=str(error)) from error
-        infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        infos = [info for info in self._zip.infolist() if info.filename and not info.filename.endswith("/")]
         if len(infos) > MAX_MEMBERS:
             raise DataError("E206", name=name, detail=f"{len(infos)} members, the limit is {MAX_MEMBERS}")
         self._members = {member_name(info): info for info in infos}
@@ -36,6 +38,11 @@ class Archive:
     def documents(self) -> list[str]:
         """Names of the XML members, in the archive's order; classifier before offers is 1C's own order."""
         return [name for name in self._members if name.lower().endswith(".xml")]
+
+    def others(self) -> list[Member]:
+        """The members that are no documents: pictures, as a rule."""
+        names = [name for name in self._members if not name.lower().endswith(".xml")]
+        return [Member(name, self._members[name].file_size, self._members[name].CRC) for name in names]
 
     def find(self, name: str) -> str | None:
         """The member with this base name, in any letter case."""
@@ -56,13 +63,14 @@ class Archive:
         info = self._members[member]
         if info.flag_bits & 0x1:
             raise DataError("E206", name=self.name, detail=f"the member {member!r} is encrypted")
-        done = 0
+        if info.compress_type not in _METHODS:
+            detail = f"the member {member!r} is packed with method {info.compress_type}; pack it with Deflate"
+            raise DataError("E206", name=self.name, detail=detail)
+        if info.file_size > RATIO_FROM and info.file_size > MAX_RATIO * max(1, info.compress_size):
+            raise DataError("E206", name=self.name, detail=f"the member {member!r} is an archive bomb")
         try:
-            with self._zip.open(info) as stream:
+            with self._zip.open(info) as stream:  # gives no more than the size that was checked
                 while data := stream.read(PIECE):
-                    done += len(data)
-                    if done > RATIO_FROM and done > MAX_RATIO * max(1, info.compress_size):
-                        raise DataError("E206", name=self.name, detail=f"the member {member!r} is an archive bomb")
                     yield data
         except _BROKEN as error:
             raise DataError("E205", name=self.name, detail=f"{member}: {error}") from error

@@ -1,0 +1,1 @@
+"""Documents nobody would send, through everything that has to survive them."""
