@@ -18,8 +18,9 @@ from typing import Final
 import psycopg
 from lxml import etree
 
+from bench import latency
 from bench.base import OUT, Documents, Parameters, State, find
-from bench.report import Line, show, show_phases
+from bench.report import Line, show, show_latency, show_phases
 from bench.worker import Measured
 from syncd import embedded
 from syncd.i18n import tr
@@ -27,7 +28,8 @@ from syncd.store import migrate
 
 IMPORTS: Final = ("first", "unchanged", "changed")
 READERS: Final = ("reader", "render")
-NAMES: Final = ("yardstick", *READERS, *IMPORTS)
+LATENCY: Final = "latency"
+NAMES: Final = ("yardstick", *READERS, *IMPORTS, LATENCY)
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _OFFERS: Final = 1_100  # for every thousand products, when --offers does not say
 
@@ -47,7 +49,11 @@ def main(arguments: list[str] | None = None) -> list[Line]:
     with _database() as url:
         print(machine(url), flush=True)
         lines = measure(documents, url, options.only)
-    show(lines)
+        show(lines)
+        if options.only in (None, LATENCY):
+            if options.only:
+                job("import", url, *(str(path) for path in documents.files("first")))
+            show_latency(*latency.measure(url, documents.files("first"), quiet_seconds=options.quiet))
     if options.profile:
         show_phases(lines)
     return lines
@@ -60,6 +66,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--products", type=_number, default=100_000, help=tr("products", "товаров"))
     parser.add_argument("--offers", type=_number, help=tr("about so many offers", "примерно столько предложений"))
     parser.add_argument("--only", choices=NAMES, help=tr("measure this alone", "измерить только это"))
+    parser.add_argument("--quiet", type=float, default=15.0, help=tr("seconds of quiet", "секунд тишины"))
     parser.add_argument("--profile", action="store_true", help=tr("where the time goes", "на что уходит время"))
     parser.add_argument("--out", type=Path, default=OUT, help=tr("folder of the documents", "папка документов"))
     return parser.parse_args(arguments)
@@ -105,7 +112,7 @@ def machine(url: str) -> str:
 
 def measure(documents: Documents, url: str, only: str | None) -> list[Line]:
     """Every measurement stands between two of the yardstick on the same documents; the better of the two counts."""
-    wanted = [only] if only else list(NAMES)
+    wanted = [only] if only else [name for name in NAMES if name != LATENCY]
     lines: list[Line] = []
     last: tuple[State, Measured] | None = None
     for name in ("yardstick", *READERS, *IMPORTS):

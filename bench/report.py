@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from bench.latency import Latency
 from bench.worker import Measured
 from syncd.i18n import tr
 
@@ -68,6 +69,17 @@ def show_phases(lines: list[Line]) -> None:
         table.add_column(line.name, justify="right")
     for phase in dict.fromkeys(name for line in imports for name in line.measured.phases):
         table.add_row(phase, *(f"{line.measured.phases.get(phase, 0.0):.2f}" for line in imports))
+    _console().print(table)
+
+
+def show_latency(quiet: Latency, busy: Latency) -> None:
+    """Print how long a storefront waits, with nothing else going on and during an import."""
+    table = Table(title=tr("GET /v1/stocks for 100 offers, ms", "GET /v1/stocks по 100 предложениям, мс"))
+    for title in ("", tr("answers", "ответов"), "p50", "p99"):
+        table.add_column(title, justify="right")
+    for name, found in ((tr("quiet", "тишина"), quiet), (tr("during an import", "во время импорта"), busy)):
+        table.add_row(name, str(found.answers), f"{found.p50:.1f}", f"{found.p99:.1f}")
+    table.add_row("×", "", f"{busy.p50 / quiet.p50:.2f}", f"{busy.p99 / quiet.p99:.2f}")
     _console().print(table)
 
 

@@ -24,7 +24,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(out: Path) -> dict[str, Line]:
     """One run of the whole bench."""
-    lines = main(["--products", str(PRODUCTS), "--out", str(out), "--profile"])
+    lines = main(["--products", str(PRODUCTS), "--out", str(out), "--profile", "--quiet", "1"])
     return {line.name: line for line in lines}
 
 
@@ -99,7 +99,9 @@ def test_the_phases_of_an_import_add_up(run: dict[str, Line]) -> None:
         phases = dict(measured.phases)
         assert phases.pop("store uploads") > 0
         assert min(phases.values()) >= 0
-        assert {"read + render", "copy", "merge product", "merge offer", "merge price", "merge stock"} <= phases.keys()
+        assert "read + render" in phases
+        if name != "unchanged":  # nothing of which is staged
+            assert {"copy", "merge product", "merge offer", "merge price", "merge stock"} <= phases.keys()
         assert sum(phases.values()) == pytest.approx(measured.seconds)
 
 
