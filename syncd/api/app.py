@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from syncd import __version__
-from syncd.api import entities, exchange, health, orders
+from syncd.api import entities, exchange, health, images, orders
 from syncd.config import Settings
 from syncd.errors import CATALOGUE, SyncdError
 from syncd.i18n import Language
@@ -75,6 +75,7 @@ def make_app(ctx: Context) -> FastAPI:
     app.include_router(health.router)
     app.include_router(exchange.router)
     app.include_router(orders.router)
+    app.include_router(images.router)
     for router in entities.routers():
         app.include_router(router)
     return app

@@ -6,7 +6,7 @@ from collections import Counter
 
 from lxml.etree import _Element as Element
 
-from syncd.commerceml.books import BOOKS, ITEMS, Books
+from syncd.commerceml.books import BOOK, BOOKS, ITEMS, Books
 from syncd.commerceml.heads import FIELDS, Heads
 from syncd.commerceml.names import NAMES
 
@@ -47,6 +47,8 @@ class Sweep:
             name = NAMES[last.tag]
             if name in self._records or (len(path) == 1 and name == "Владелец"):
                 return
+            if path == BOOK and name != ITEMS[-1]:  # read as a whole when the book is
+                return
             node, path = last, (*path, name)
 
     def finish(self) -> None:
@@ -64,7 +66,7 @@ class Sweep:
 
     def _count(self, item: Element, path: tuple[str, ...]) -> None:
         name = NAMES[item.tag]
-        if name in self._records or len(path) >= _COUNTED_DEPTH or name == "Владелец" or path[:2] == ITEMS[:2]:
+        if name in self._records or len(path) >= _COUNTED_DEPTH or name == "Владелец" or path[:2] == BOOK:
             return
         whole = (*path, name)
         if name not in _READ:

@@ -25,6 +25,8 @@ from syncd.store.db import Conn, execute
 _CHUNK: Final = 65_536
 OF_OFFERS: Final = frozenset({"price", "stock"})
 """Entities stated as a set under their offer: their key here is the offer's id."""
+OF_OWNER: Final = OF_OFFERS | {"relation"}
+"""Entities stated as a set under their owner, an offer or a product: their key here is the owner's id."""
 WITH_CATALOGUE: Final = frozenset({"product", "offer"})
 
 
@@ -49,7 +51,7 @@ class Seen:
     stated: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, entity: str, key: str, catalogue_id: str = "", *, stub: bool = False) -> None:
-        """One record: ``key`` is its id, of a price or a stock the offer's."""
+        """One record: ``key`` is its id, of what is stated as a set (``OF_OWNER``) its owner's."""
         scope = (entity, catalogue_id)
         found = self.keys.get(scope)
         if found is None:
@@ -66,7 +68,7 @@ class Seen:
 
     def add_skipped(self, entity: str, skipped: tracks.Seen) -> None:
         """Records that were not even read: they state what records of their kind of document do."""
-        for name in {entity, *(skipped.entities & (OF_OFFERS | WITH_CATALOGUE))}:
+        for name in {entity, *(skipped.entities & (OF_OWNER | WITH_CATALOGUE))}:
             scope = (name, skipped.catalogue_id if name in WITH_CATALOGUE else "")
             self.keys.setdefault(scope, array("Q")).extend(skipped.hashes)
             if name in skipped.entities:

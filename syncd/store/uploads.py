@@ -78,7 +78,7 @@ def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
             "INSERT INTO upload_chunk (tenant, upload_id, n, data) VALUES (%s, %s, %s, %s)",
             [(tenant, upload_id, row["parts"] + i, piece) for i, piece in enumerate(pieces)],
         )
-    head = data[:HEAD] if row["parts"] == 0 else _head(conn, tenant, upload_id) if row["size"] < HEAD else None
+    head = data[:HEAD] if row["parts"] == 0 else head_of(conn, tenant, upload_id) if row["size"] < HEAD else None
     form = {"format": detect(head)} if head is not None else {}
     execute(
         conn,
@@ -90,7 +90,7 @@ def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
     return int(row["size"]) + len(data)
 
 
-def _head(conn: Conn, tenant: str, upload_id: UUID) -> bytes:
+def head_of(conn: Conn, tenant: str, upload_id: UUID) -> bytes:
     """The first bytes of an upload, put together from as many parts as it takes."""
     rows = every(
         conn,

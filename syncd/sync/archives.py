@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from syncd.errors import DataError
+from syncd.store import pictures
 from syncd.store.db import Conn
 from syncd.store.pictures import Member
 from syncd.store.uploads import PIECE, UploadFile
@@ -39,9 +40,9 @@ class Archive:
         """Names of the XML members, in the archive's order; classifier before offers is 1C's own order."""
         return [name for name in self._members if name.lower().endswith(".xml")]
 
-    def others(self) -> list[Member]:
-        """The members that are no documents: pictures, as a rule."""
-        names = [name for name in self._members if not name.lower().endswith(".xml")]
+    def pictures(self) -> list[Member]:
+        """The members that are pictures by their names, and other files that products have."""
+        names = [name for name in self._members if pictures.is_picture(name)]
         return [Member(name, self._members[name].file_size, self._members[name].CRC) for name in names]
 
     def find(self, name: str) -> str | None:

@@ -49,12 +49,18 @@ def _packages(conn: Conn, keep_days: int) -> int:
 
 
 def _uploads(conn: Conn, keep_days: int) -> int:
-    """Files no package needs: begun anew a day ago, or as old as the journal's memory. Pictures stay."""
+    """Files no package needs: begun anew a day ago, or as old as the journal's memory. The newest picture of every path
+    stays, and with it the archive it lies in; those that came before it go a day later.
+    """
     return execute(
         conn,
         """DELETE FROM upload u
            WHERE (u.state = 'replaced' AND u.updated_at < now() - interval '1 day'
-                  OR u.state = 'taken' AND u.updated_at < now() - make_interval(days => %(d)s))
+                  OR u.state = 'taken' AND u.updated_at < now() - make_interval(days => %(d)s)
+                  OR u.state = 'open' AND u.format = 'other' AND u.updated_at < now() - interval '1 day' AND EXISTS (
+                      SELECT FROM upload n JOIN picture p ON p.tenant = n.tenant AND p.upload_id = n.id
+                      WHERE n.tenant = u.tenant AND n.name = u.name AND n.seq > u.seq))
+             AND NOT EXISTS (SELECT FROM picture p WHERE p.tenant = u.tenant AND p.upload_id = u.id)
              AND NOT EXISTS (SELECT FROM package_file f WHERE f.tenant = u.tenant AND f.upload_id = u.id)""",
         d=keep_days,
     )

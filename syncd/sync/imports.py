@@ -26,7 +26,7 @@ from syncd.store.db import Conn, Database, execute, one
 from syncd.store.merge import Counters, merge_entity
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
-from syncd.sync import orders_in, removals
+from syncd.sync import orders_in, pictures, removals
 from syncd.sync.context import Context
 from syncd.sync.newer import Newer
 from syncd.sync.reading import LeaseLost, Run, Stopping, Unsure, beat, read_file
@@ -126,6 +126,7 @@ def _merge(state: Run) -> Result:
     _count_bad(state, counters)
     outcome = _outcome(state, counters)
     _remove_absent(state, counters, taken=outcome == "ok")
+    pictures.note_archives(conn, claim)
     plain = {name: value.as_dict() for name, value in counters.items()}
     for name, value in counters.items():
         if value.read and claim.replay_of is None:

@@ -15,7 +15,7 @@ from syncd.model.records import Record, WholeSet
 from syncd.store.db import Conn, every
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES as OF_KIND
-from syncd.store.seen import OF_OFFERS, WITH_CATALOGUE, holds, key_text, load
+from syncd.store.seen import OF_OWNER, WITH_CATALOGUE, holds, key_text, load
 
 _LATER: Final = sql.SQL("""
     SELECT keys FROM package_seen WHERE tenant = %(t)s AND entity = %(e)s AND seq > %(seq)s ORDER BY seq
@@ -23,11 +23,11 @@ _LATER: Final = sql.SQL("""
 
 
 def seen_key(item: Record | WholeSet) -> str:
-    """Under which text a statement is remembered: a price or a stock under its offer."""
+    """Under which text a statement is remembered: a price or a stock under its offer, a relation under its product."""
     if isinstance(item, WholeSet):
         return item.of
     entity = ENTITIES[item.entity]
-    if item.entity in OF_OFFERS and entity.scope:
+    if item.entity in OF_OWNER and entity.scope:
         return str(item.key[entity.key_names.index(entity.scope)])
     return key_text(item.key)
 
@@ -56,11 +56,20 @@ class Newer:
         }  # fmt: skip
 
     def has(self, item: Record | WholeSet) -> bool:
-        """Whether a newer package had the last word on this record: it stated it, or a full export left it out."""
+        """Whether a newer package had the last word on this record: it stated it, or a full export left it out.
+
+        Of a set whose records also come one by one (items of a reference book) nothing may go on the word of an older
+        package once a newer one spoke of any.
+        """
         if isinstance(item, Record) and (item.entity, catalogue_of(item)) in self._removed:
             return True
         keys = self._keys.get(item.entity)
         if keys is None:
             parameters = {"t": self._claim.tenant, "e": item.entity, "seq": self._claim.source_seq}
             keys = self._keys[item.entity] = load(self._conn, _LATER, parameters)
-        return holds(keys, seen_key(item))
+        if item.entity in OF_OWNER or not (scope := ENTITIES[item.entity].scope):
+            return holds(keys, seen_key(item))
+        if isinstance(item, WholeSet):
+            return bool(keys)
+        of = str(item.key[ENTITIES[item.entity].key_names.index(scope)])
+        return holds(keys, seen_key(item)) or holds(keys, of)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from syncd.adapters.ports import ImportState
 from syncd.errors import CATALOGUE, DataError, RequestError
-from syncd.store import packages, uploads
+from syncd.store import packages, pictures, uploads
 from syncd.store.access import Session
 from syncd.store.db import Conn, Row, every
 from syncd.store.packages import PackageFile
@@ -17,13 +17,14 @@ from syncd.sync.archives import Archive
 LANES: Final = {"catalog": "catalog", "reference": "catalog", "sale": "sale"}
 LOGS: Final = "Reports/"
 """The Bitrix module uploads its own log there: it is no exchange data."""
+_DOCUMENTS: Final = (".xml", ".zip")
 
 
 def append(conn: Conn, session: Session, type_: str, name: str, data: bytes, *, limit: int) -> int:
     """Append a part to the file that is being received. Returns its size so far.
 
-    A part that begins a document anew while one is stored already is the client's second try without ``init``. Raises
-    ``RequestError`` E114 when the whole grows over ``limit`` bytes.
+    A part that begins a document or a picture anew while one is stored already is the client's second try without
+    ``init``. Raises ``RequestError`` E114 when the whole grows over ``limit`` bytes.
     """
     tenant = session.tenant
     found = uploads.find_open(conn, tenant, session.id, type_, session.generation, name)
@@ -44,12 +45,18 @@ def append(conn: Conn, session: Session, type_: str, name: str, data: bytes, *, 
             generation=session.generation,
         )
     )  # fmt: skip
-    return uploads.append(conn, tenant, upload_id, data)
+    size = uploads.append(conn, tenant, upload_id, data)
+    if LANES[type_] == "catalog" and not name.startswith(LOGS) and not name.lower().endswith(_DOCUMENTS):
+        pictures.note(conn, tenant, name, upload_id, data)
+    return size
 
 
 def _begins_anew(conn: Conn, tenant: str, found: Upload, data: bytes) -> bool:
     if data.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml "):
         return found.format == "xml"
+    if found.format == "other":
+        head, end = uploads.head_of(conn, tenant, found.id), uploads.tail(conn, tenant, found.id)
+        return pictures.begins_anew(head, end, data)
     # a part of one archive may begin with a member's header, so only a whole archive is begun anew
     return data.startswith(b"PK\x03\x04") and found.format == "zip" and is_whole(conn, tenant, found)
 

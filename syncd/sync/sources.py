@@ -50,7 +50,7 @@ def _of_file(conn: Conn, tenant: str, file: PackageFile) -> list[Source]:
         return [Source(file.name, row["size"], partial(_upload, conn, tenant, file.upload_id))]
     archive = Archive(conn, tenant, file.upload_id, file.name)
     members = [file.member] if file.member else archive.documents()
-    if not members:
+    if not members and not archive.pictures():
         raise DataError("E206", name=file.name, detail="there is no XML document inside")
     return [Source(member, archive.size(member), partial(archive.read, member)) for member in members]
 

@@ -68,6 +68,35 @@ def test_an_empty_text_clears(db: Database, merge: Merge) -> None:
     assert (row(db)["name"], row(db)["sku"], row(db)["barcodes"]) == ("a", "", [])
 
 
+def test_a_rate_goes_when_a_label_without_one_is_stated(db: Database, merge: Merge) -> None:
+    merge(product(name="a", tax_rate=Decimal(20), tax_label="20"))
+    merge(product(name="b"), seq=2)
+    assert (row(db)["tax_rate"], row(db)["tax_label"]) == (Decimal(20), "20"), "nothing was said of taxes"
+    free = product(tax_rate=None, tax_label="Без НДС")
+    assert merge(free, seq=3)["product"] == counts(read=1, updated=1)
+    assert (row(db)["tax_rate"], row(db)["tax_label"]) == (None, "Без НДС")
+    assert merge(free, seq=4)["product"] == counts(read=1, unchanged=1)
+    merge(product(tax_rate=Decimal(10)), seq=5)
+    assert (row(db)["tax_rate"], row(db)["tax_label"]) == (Decimal(10), "Без НДС"), "a rate alone is a rate"
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ([(20, "20"), (None, "Без НДС")], (None, "Без НДС")),
+        ([(None, "Без НДС"), (20, "20")], (Decimal(20), "20")),
+        ([(20, "20"), (None, None)], (Decimal(20), "20")),
+        ([(None, "Без НДС"), (None, None)], (None, "Без НДС")),
+    ],
+)
+def test_the_last_statement_of_a_package_about_a_rate_counts(
+    db: Database, merge: Merge, stated: list[tuple[int | None, str | None]], expected: tuple[Decimal | None, str]
+) -> None:
+    merge(product(tax_rate=Decimal(5), tax_label="5"))
+    merge(*(product(tax_rate=Decimal(r) if r else None, tax_label=label) for r, label in stated), seq=2)
+    assert (row(db)["tax_rate"], row(db)["tax_label"]) == expected
+
+
 def test_a_map_merges_key_by_key_and_null_clears_one_key(db: Database, merge: Merge) -> None:
     merge(product(requisites={"a": "1", "b": "2", "c": ["3"], "never": None}))
     assert row(db)["requisites"] == {"a": "1", "b": "2", "c": ["3"]}

@@ -20,7 +20,7 @@ from syncd.sync import imports
 from syncd.sync.context import Context
 
 FAST, SLOW = "fast", "slow"
-TABLES = ("product", "offer", "price", "stock")
+TABLES = ("product", "relation", "offer", "price", "stock")
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,18 @@ def _text(word: str) -> str:
 
 
 @st.composite
+def _relations(draw: st.DrawFn) -> str:
+    parts = "".join(
+        f"<Комплектующее>{f'<Ид>{other}</Ид>' if other else ''}<Количество>{quantity}</Количество></Комплектующее>"
+        for other, quantity in draw(
+            st.lists(st.tuples(st.sampled_from(["a", "b", "б#1", ""]), st.sampled_from(["1", "2", "два"])), max_size=3)
+        )
+    )
+    analogues = draw(st.sampled_from(["", "<Аналоги/>", "<Аналоги><Аналог><Ид>c</Ид></Аналог></Аналоги>"]))
+    return f"<Комплектующие>{parts}</Комплектующие>{analogues}"
+
+
+@st.composite
 def _products(draw: st.DrawFn) -> str:
     records = []
     for _ in range(draw(st.integers(0, 5))):
@@ -108,6 +120,7 @@ def _products(draw: st.DrawFn) -> str:
         identity = draw(st.one_of(IDS.map(lambda i: f"<Ид>{i}</Ид>"), st.just("")))
         name = draw(WORDS)
         extra = draw(st.sampled_from(["", "<Артикул>1</Артикул>", "<Новое>1</Новое>", "<Вес>много</Вес>"]))
+        extra += draw(st.one_of(st.just(""), _relations()))
         records.append(f"<Товар{gone}>{identity}<Наименование>{_text(name)}</Наименование>{extra}</Товар>\n")
     flag = draw(st.sampled_from(["true", "false"]))
     catalogue = draw(st.sampled_from(["c1", "c2"]))
