@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from syncd.emulator.catalogue import TradeBase
+from syncd.emulator.documents import standard_export
 from syncd.emulator.pictures import draw
 from syncd.sync import housekeeping
 from tests.api.site import OneC, Site, archive, catalogue
@@ -180,3 +182,30 @@ def test_housekeeping_keeps_the_newest_pictures_and_the_archives_they_lie_in(sit
         conn.execute("UPDATE upload SET updated_at = now() - interval '1 year'")
     assert "uploads: 1" in house(site), "nothing needs the first archive any more"
     assert get(site, key, "a.png").content == OTHER
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_path_that_a_product_names_leads_to_its_picture(
+    site: Site, onec: OneC, key: str, *, zipped: bool
+) -> None:
+    base = TradeBase.generate(3, products=12, pictures=1.0)
+    portions = list(standard_export(base))
+    onec.begin()
+    for portion in portions:
+        files = {file.name: b"".join(file.write()) for file in portion.files}
+        sent = dict(portion.pictures())
+        if zipped:
+            name = f"{next(iter(files))}.zip"
+            upload(onec, name, archive({**sent, **files}))
+            for document in files:
+                assert onec.import_(document).startswith("success")
+            continue
+        for path, data in sent.items():
+            upload(onec, path, data)
+        for name, data in files.items():
+            upload(onec, name, data)
+            assert onec.import_(name).startswith("success")
+    products = site.get("/v1/products?limit=100", key).json()["items"]
+    named = [path for product in products for path in product["images"] or ()]
+    assert len(named) >= 12
+    assert {path: get(site, key, path).content for path in named} == {path: base.picture(path) for path in named}
