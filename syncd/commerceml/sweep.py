@@ -41,7 +41,7 @@ class Sweep:
         while len(node):
             last = node[-1]
             if last.getprevious() is not None:
-                for item in last.itersiblings(preceding=True):
+                for item in list(node)[:-1]:  # in their order: of two that say the same the first counts
                     self._leave(node, item, path)
                 del node[:-1]
             name = NAMES[last.tag]

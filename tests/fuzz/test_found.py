@@ -159,6 +159,15 @@ def test_a_record_of_millions_of_elements_is_refused_before_it_fills_the_memory(
     assert len(list(Reader(many[at : at + 4096] for at in range(0, len(many), 4096)))) == 20_001
 
 
+def test_of_two_ids_of_a_catalogue_the_first_counts_however_the_document_is_cut() -> None:
+    data = document(
+        f"<Каталог><Ид>c</Ид><Ид>d</Ид><Описание>{'x' * 300}</Описание><Товары>{product('1')}</Товары></Каталог>"
+    )
+    for size in (1, 40, 300, 10_000):
+        records = list(Reader(data[at : at + size] for at in range(0, len(data), size)))
+        assert [item.fields["catalogue_id"] for item in records if isinstance(item, Record)] == ["c"], size
+
+
 def test_a_start_tag_without_end_is_not_gathered_for_ever() -> None:
     def endless() -> Iterator[bytes]:
         yield (HEAD + "<Каталог а='").encode()

@@ -44,8 +44,8 @@ def test_a_document_that_needs_too_much_memory_is_a_finding(monkeypatch: pytest.
 def test_a_process_that_hangs_is_ended_and_begun_anew() -> None:
     with Lab("fuzz.reading") as lab:
         with pytest.raises(Broken, match="no answer"):
-            lab.ask((b"<x/>", "1"), 0.0)
-        assert lab.ask((b"<x/>", "1"), 60.0).outcome == "E203"
+            lab.ask(("<чужой>другого</чужой>".encode(), "1"), 0.0)
+        assert lab.ask(("<чужой>другого</чужой>".encode(), "1"), 60.0).outcome == "E203"
 
 
 def test_a_finding_is_written_down_with_the_command_that_runs_it_again(tmp_path: Path) -> None:
