@@ -274,15 +274,24 @@ def _take(state: Run, file: str, item: Item, bad: Bad) -> BadRecord | None:
         state.stage.whole_set(item.entity, item.of)
     elif isinstance(item, OrderDocument):
         state.spool.put(item)
-        for party in item.counterparties:
-            if item.number_1c and party.key and party.key[0]:
-                state.stage.add(party)
+        _take_parties(state, file, item, bad)
     elif isinstance(item, BadRecord):
         bad.add(file, item)
     state.records += 1
     if state.records % _CHECK_EVERY == 0:
         beat(state)
     return refused
+
+
+def _take_parties(state: Run, file: str, document: OrderDocument, bad: Bad) -> None:
+    """Counterparties that 1C knows; one that cannot be stored costs neither the order nor the file."""
+    for party in document.counterparties:
+        if not document.number_1c or not party.key or not party.key[0]:
+            continue
+        try:
+            state.stage.add(party)
+        except DataError as error:
+            bad.add(file, BadRecord(party.entity, str(party.key[0]), "Контрагент", document.line, error))
 
 
 def beat(state: Run, *, force: bool = False) -> None:

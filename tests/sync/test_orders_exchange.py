@@ -255,6 +255,19 @@ def test_names_of_requisites_in_either_language(site: Site, onec: OneC, key: str
     assert (found["number_1c"], found["date_1c"], found["posted"]) == ("ТД-7", "2026-11-20T09:00:00+00:00", True)
 
 
+def test_a_counterparty_that_cannot_be_stored_costs_neither_the_order_nor_the_file(
+    site: Site, onec: OneC, key: str
+) -> None:
+    order = place(site, key, "W-1")
+    party = (
+        f"<Контрагенты><Контрагент><Ид>{'я' * 4000}</Ид><Наименование>Ромашка</Наименование></Контрагент></Контрагенты>"
+    )
+    onec.push("orders-1.xml", order_document({"Номер по 1С": "ТД-7"}, more=party), type_="sale")
+    assert site.get(f"/v1/orders/{order['id']}", key).json()["number_1c"] == "ТД-7"
+    bad = site.row("SELECT code, entity FROM journal WHERE kind = 'record'")
+    assert (bad["code"], bad["entity"]) == ("E215", "counterparty")
+
+
 @pytest.mark.parametrize("name", ["Статус заказа", "СтатусЗаказа", "Статуса заказа ИД"])
 def test_spellings_of_the_status(site: Site, onec: OneC, key: str, name: str) -> None:
     order = place(site, key, "W-1")
