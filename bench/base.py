@@ -16,10 +16,11 @@ State = Literal["first", "changed"]
 OUT: Final = Path(__file__).parent / "out"
 SEED: Final = 1
 SHARE: Final = 0.05
-"""Share of products whose name, prices and stocks change between the two states; each is thrown alone."""
+"""Share of the records (products and offers) that change between the two states."""
+_NAMES: Final = 0.8  # a name changes its product and its offers; prices and stocks change offers only
 WAREHOUSES: Final = 5
 _OFFERS_OF_VARIED: Final = 4  # a product that has characteristics has 2 to 6 of them, each number as often
-_FORMAT: Final = 1  # grows when the same parameters begin to give other documents
+_FORMAT: Final = 2  # grows when the same parameters begin to give other documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ def write(parameters: Parameters, out: Path = OUT) -> Documents:
     shutil.rmtree(folder, ignore_errors=True)
     base = _base(parameters)
     _export(base, folder / "first")
-    base.change(names=parameters.share, prices=parameters.share, stocks=parameters.share)
+    names = parameters.share * _NAMES
+    others = parameters.share - names
+    base.change(names=names, prices=others, stocks=others)
     _export(base, folder / "changed")
     told = {"parameters": asdict(parameters), "offers": base.offer_count(), "changed": _changed(parameters, base)}
     (folder / "base.json").write_text(json.dumps(told), encoding="utf-8")

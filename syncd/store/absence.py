@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from syncd.store import fingerprints
 from syncd.store.db import Conn, execute
 from syncd.store.runs import Run
-from syncd.store.seen import holds, load
+from syncd.store.seen import load, members
 
 _FETCH: Final = 5_000
 _TABLES: Final = {"product": "products", "offer": "offers"}
@@ -53,14 +55,17 @@ def find(conn: Conn, run: Run) -> Absent:
     return Absent(len(stated), count, total)
 
 
-def _pass(conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: Any, into: str) -> tuple[int, int]:
+def _pass(
+    conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: array[int], into: str
+) -> tuple[int, int]:
     """Stream ids past the hashes; what is not among them goes into a temporary table. Returns all, and those."""
     total = count = 0
-    with conn.cursor(name="stored") as cursor:
+    is_stated = members(stated)
+    with conn.cursor(name="stored", row_factory=tuple_row) as cursor:
         cursor.execute(query, parameters)
         while rows := cursor.fetchmany(_FETCH):
             total += len(rows)
-            gone = [row["id"] for row in rows if not holds(stated, row["id"])]
+            gone = [identity for (identity,) in rows if not is_stated(identity)]
             count += len(gone)
             if gone:
                 conn.execute(sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(sql.Identifier(into)), (gone,))

@@ -11,8 +11,9 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from syncd.commerceml import tracks
 from syncd.commerceml.known import key_of
 from syncd.store.db import Conn, execute
 
-_CHUNK: Final = 65_536
+_CHUNK: Final = 262_144  # so many numbers may be objects at once: some 20 MB
 OF_OFFERS: Final = frozenset({"price", "stock"})
 """Entities stated as a set under their offer: their key here is the offer's id."""
 OF_OWNER: Final = OF_OFFERS | {"relation"}
@@ -102,7 +103,7 @@ class Seen:
 
 def pack(keys: array[int]) -> bytes:
     """Hashes in ascending order, each once, little-endian."""
-    ordered = distinct(_sorted(keys))
+    ordered = _ordered(keys)
     if sys.byteorder == "big":
         ordered.byteswap()
     return ordered.tobytes()
@@ -121,6 +122,11 @@ def _sorted(keys: array[int]) -> Iterator[int]:
     """In pieces: sorting makes objects of the numbers, many times their size."""
     pieces = [array("Q", sorted(keys[at : at + _CHUNK])) for at in range(0, len(keys), _CHUNK)]
     return iter(pieces[0]) if len(pieces) == 1 else heapq.merge(*pieces)
+
+
+def _ordered(keys: array[int]) -> array[int]:
+    """In ascending order, each once."""
+    return array("Q", sorted(set(keys))) if len(keys) <= _CHUNK else distinct(_sorted(keys))
 
 
 def distinct(ordered: Iterable[int]) -> array[int]:
@@ -143,7 +149,15 @@ def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) 
             waiting.extend(unpack(row["keys"]))
             if len(waiting) > max(_CHUNK, len(found)):  # many small packages are merged at once, not one by one
                 found, waiting = distinct(heapq.merge(found, _sorted(waiting))), array("Q")
-    return distinct(heapq.merge(found, _sorted(waiting)))
+    return distinct(heapq.merge(found, _sorted(waiting))) if found else _ordered(waiting)
+
+
+def members(ordered: array[int]) -> Callable[[str], bool]:
+    """Tells whether a key is among sorted hashes: at once where a set of them costs little memory."""
+    if len(ordered) <= _CHUNK:
+        known = frozenset(ordered)
+        return lambda text: key_hash(text) in known
+    return partial(holds, ordered)
 
 
 def holds(ordered: array[int], text: str) -> bool:

@@ -23,7 +23,7 @@ from syncd.mappings import orders as orders_mapping
 from syncd.model import ENTITIES
 from syncd.store import fingerprints, packages, runs
 from syncd.store.db import Conn, Database, execute, one
-from syncd.store.merge import Counters, merge_entity
+from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import orders_in, pictures, removals
@@ -84,6 +84,7 @@ def _run(state: Run) -> Result:
             state.stage.analyze()
             with state.conn.transaction():
                 _lock(state, removals_before)
+                prepare(state.conn)
                 return _merge(state)
         except Unsure:
             state = state.again()
