@@ -165,6 +165,8 @@ def test_checkauth_must_be_success_and_a_clean_cookie(site: HonestSite, client: 
 def test_the_status_is_trimmed_and_lower_cased(site: HonestSite, client: StandardClient, answer: bytes) -> None:
     site.misbehave["checkauth"] = always(answer)
     client.check_auth("catalog")
+    client.init("catalog")
+    assert site.requests[-1].headers["cookie"] == "name=value"
 
 
 def test_a_wrong_password_is_a_refusal_even_with_http_401(site: HonestSite) -> None:
