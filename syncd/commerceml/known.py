@@ -23,6 +23,7 @@ Signature = tuple[tuple[str, int], ...]
 UNSEEN: Final = 0
 SKIPPED: Final = 1
 READ: Final = 2
+_SORTED_AT_ONCE: Final = 200_000
 NO_SIGNATURE: Final = 0xFFFF
 """Of a record that must be read again next time: it was bad, or nothing tells it from another."""
 
@@ -186,8 +187,11 @@ class Known:
 
     def _repeated(self) -> dict[int, int]:
         """Keys that were let through more than once, with the last slot of each: the last statement wins."""
-        ordered = sorted(self._fresh_keys)
-        twice = {key for key, after in pairwise(ordered) if key == after}
+        parts = len(self._fresh_keys) // _SORTED_AT_ONCE + 1  # numbers in a list cost five times those in an array
+        twice: set[int] = set()
+        for part in range(parts):
+            ordered = sorted(key for key in self._fresh_keys if key % parts == part)
+            twice.update(key for key, after in pairwise(ordered) if key == after)
         if not twice:
             return {}
         return {key: slot for slot, key in enumerate(self._fresh_keys) if key in twice}
