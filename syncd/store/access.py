@@ -203,15 +203,6 @@ def begin_generation(conn: Conn, session: Session, version: str | None) -> int:
     return int(row["generation"])
 
 
-def touch_session(conn: Conn, session: Session, type_: str) -> None:
-    """Note that the session is alive."""
-    execute(
-        conn,
-        "UPDATE exchange_session SET seen_at = now(), type = %(type)s WHERE tenant = %(t)s AND id = %(id)s",
-        t=session.tenant, id=session.id, type=type_,
-    )  # fmt: skip
-
-
 def prune_sessions(conn: Conn) -> int:
     """Forget sessions that expired a day ago."""
     return execute(conn, "DELETE FROM exchange_session WHERE expires_at < now() - interval '1 day'")

@@ -264,11 +264,6 @@ def replay(conn: Conn, tenant: str, package_id: UUID, *, by: str, reason: str) -
     )  # fmt: skip
 
 
-def is_waiting(conn: Conn) -> bool:
-    """Whether any package is open, running or not."""
-    return one(conn, "SELECT 1 AS x FROM package WHERE state IN ('queued', 'importing') LIMIT 1") is not None
-
-
 def opened(conn: Conn, tenant: str, *, limit: int = 20) -> list[Row]:
     """Packages that wait or are being imported, in their order, with their files' names."""
     return every(
