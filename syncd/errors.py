@@ -2,6 +2,7 @@
 
 - ``SyncdError``
     - ``TransportError``  wait; costs no attempt
+    - ``UnknownOutcome``  sent, and nobody knows whether it was done; it is looked up before anything is sent again
     - ``RemoteError``     1C failed inside; limited attempts
     - ``Refused``         1C or we said no; a person acts
     - ``MappingError``    the 1C developer
@@ -393,6 +394,9 @@ CATALOGUE: dict[str, Text] = {
 class SyncdError(Exception):
     """Something went wrong that a person can act on."""
 
+    retry_after: float | None = None
+    """Seconds the other side asked to be left alone."""
+
     def __init__(self, code: str, /, **params: Any) -> None:
         self.code = code
         self.params = params
@@ -412,7 +416,13 @@ class SyncdError(Exception):
 
 
 class TransportError(SyncdError):
-    """The other side could not be reached. Wait; costs no attempt."""
+    """The other side could not be reached. Wait; costs no attempt. ``maintenance``: it is alive and lets nobody in."""
+
+    maintenance: bool = False
+
+
+class UnknownOutcome(SyncdError):
+    """The message was sent and the answer was lost: it may have been done. Look it up before sending again."""
 
 
 class RemoteError(SyncdError):

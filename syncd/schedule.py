@@ -79,7 +79,7 @@ class Scheduler:
             return (
                 one(
                     conn,
-                    """INSERT INTO schedule_run (schedule, fire_at) VALUES (%(s)s, %(at)s)
+                    """INSERT INTO schedule_run (schedule, fire_at, started_at) VALUES (%(s)s, %(at)s, now())
                        ON CONFLICT DO NOTHING RETURNING schedule""",
                     s=job.name, at=fire_at,
                 )
@@ -90,7 +90,7 @@ class Scheduler:
         with self._db.transaction() as conn:
             execute(
                 conn,
-                """UPDATE schedule_run SET finished_at = now(), outcome = %(o)s, reason = %(r)s
-                   WHERE schedule = %(s)s AND fire_at = %(at)s""",
+                """UPDATE schedule_run SET state = 'done', finished_at = now(), outcome = %(o)s, reason = %(r)s
+                   WHERE tenant = '' AND schedule = %(s)s AND fire_at = %(at)s""",
                 s=job.name, at=fire_at, o=outcome, r=reason,
             )  # fmt: skip

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
 
+from syncd.errors import SyncdError
 from syncd.store.access import Session
 
 ImportStatus = Literal["running", "done", "failed"]
@@ -72,3 +76,88 @@ class ExchangePort(Protocol):
 
     def end_of_run(self, session: Session, mode: str, timestamp: int | None) -> None:
         """``complete`` or ``deactivate``: nothing more comes in this run; files without an import are imported."""
+
+
+# --- the way out: targets we call ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message on its way to a target.
+
+    ``marker`` is what the target must know it by (the order's id as text, an event's id): the same at every attempt,
+    never that of another message, so that a look-up by it tells whether an earlier attempt was done. ``body`` is plain
+    JSON: of an order as ``syncd.sync.orders_out`` describes it, of an event as the webhook carries it.
+    """
+
+    tenant: str
+    id: UUID
+    kind: str
+    key: str
+    revision_no: int
+    attempt: int
+    marker: str
+    body: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the target said. ``confirmed``: it has the object and said so by its own id; else it only took the message
+    and must be asked later. ``answer``: what is worth keeping of the answer, without secrets, small.
+    """
+
+    confirmed: bool
+    ref: str | None = None
+    number: str | None = None
+    date: datetime | None = None
+    posted: bool | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """One endpoint that messages are delivered to. Used by several threads at once.
+
+    Both methods raise ``TransportError`` (the target was certainly not reached, or is down or in maintenance: nothing
+    was done), ``UnknownOutcome`` (sent, and the answer was lost or says nothing), ``RemoteError`` (it failed inside and
+    certainly did nothing), ``Refused`` (it said no), ``MappingError`` (our message cannot be written for it). Any other
+    exception after something was sent counts as an unknown outcome. An error may carry ``retry_after`` seconds.
+    """
+
+    can_look_up: bool
+    """Whether ``look_up`` can tell if a message was taken."""
+    idempotent: bool
+    """Whether the target itself takes a message once, however often it comes (by ``marker``)."""
+
+    def deliver(self, delivery: Delivery) -> Receipt:
+        """Send it once."""
+
+    def look_up(self, delivery: Delivery) -> Receipt | None:
+        """Ask by ``marker`` whether the target has it; ``None`` when it certainly has not, as of now."""
+
+    def close(self) -> None:
+        """Give connections back."""
+
+
+PingStep = Literal["name", "connection", "tls", "publication", "login", "session", "licence", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """How an infobase answered: ``failing`` is the first step that failed, ``None`` when all went well.
+    ``maintenance``: it is alive and lets nobody in on purpose. ``about``: name and version of the configuration where
+    it told them.
+    """
+
+    latency_ms: float
+    failing: PingStep | None = None
+    maintenance: bool = False
+    error: SyncdError | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pinged(Protocol):
+    """Something that can be asked how it is, cheaply. Never raises for what the other side does."""
+
+    def ping(self) -> Ping:
+        """Ask once."""

@@ -136,6 +136,15 @@ outbox: Final = Table(
     moment("acknowledged_at"),
     Column("refusals", Integer, nullable=False, server_default="0"),
     Column("suspicion", SmallInteger, nullable=False, server_default="0"),
+    Column("endpoint_id", Uuid()),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("series", Integer, nullable=False, server_default="1"),
+    Column("looks", SmallInteger, nullable=False, server_default="0"),
+    Column("payload", JSONB),
+    Column("receipt", JSONB),
+    moment("claimed_at"),
+    Column("claimed_by", Uuid()),
+    Column("batch_id", Uuid()),
     PrimaryKeyConstraint("tenant", "id"),
     UniqueConstraint("tenant", "kind", "key", "revision_no"),
     CheckConstraint("state IN ({})".format(", ".join(f"'{s}'" for s in OUTBOX_STATES)), name="state"),
@@ -145,7 +154,38 @@ outbox: Final = Table(
         "seq",
         postgresql_where=text("state NOT IN ('acknowledged', 'cancelled', 'superseded')"),
     ),
+    Index(
+        "outbox_ready_idx",
+        "endpoint_id",
+        "priority",
+        "seq",
+        postgresql_where=text("state = 'pending' AND endpoint_id IS NOT NULL"),
+    ),
+    Index(
+        "outbox_due_idx",
+        "endpoint_id",
+        "next_attempt_at",
+        postgresql_where=text("state IN ('waiting', 'sent', 'unconfirmed') AND endpoint_id IS NOT NULL"),
+    ),
+    Index(
+        "outbox_sending_idx",
+        "endpoint_id",
+        "claimed_at",
+        postgresql_where=text("state = 'sending'"),
+    ),
+    Index(
+        "outbox_key_idx",
+        "tenant",
+        "kind",
+        "key",
+        "seq",
+        postgresql_where=text("state NOT IN ('acknowledged', 'cancelled', 'superseded')"),
+    ),
+    Index("outbox_batch_idx", "tenant", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
 )
+"""``endpoint_id``: the target we call; null where 1C fetches the message itself (``sale/query``). ``priority``: 0 for
+live traffic, 1 for what a batch sends again. ``series`` counts the attempts begun by a person, ``looks`` the look-ups
+since the outcome became unknown. ``payload``: the body where no canonical row holds it (events)."""
 
 outbox_change: Final = Table(
     "outbox_change",
@@ -158,8 +198,16 @@ outbox_change: Final = Table(
     Column("attempt", Integer, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text),
+    Column("endpoint_id", Uuid()),
+    Column("error_code", Text),
+    Column("error_params", JSONB),
+    Column("next_attempt_at", DateTime(timezone=True)),
+    Column("detail", JSONB),
     PrimaryKeyConstraint("tenant", "outbox_id", "seq"),
+    Index("outbox_change_started_idx", "endpoint_id", "at", postgresql_where=text("state = 'sending'")),
 )
+"""The attempts are its rows with the state ``sending``: rate limits are counted on them, as rows that are only ever
+inserted leave no dead versions behind."""
 
 offering: Final = Table(
     "offering",

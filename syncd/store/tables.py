@@ -123,6 +123,10 @@ infobase: Final = Table(
     Column("zone", Text, nullable=False, server_default="Europe/Moscow"),
     moment("created_at", required=True),
     moment("seen_at"),
+    moment("paused_at"),
+    moment("paused_until"),
+    Column("pause_reason", Text),
+    Column("paused_by", Text),
     PrimaryKeyConstraint("tenant", "id"),
     UniqueConstraint("tenant", "name"),
     UniqueConstraint("tenant", "login"),
@@ -335,14 +339,42 @@ worker: Final = Table(
     PrimaryKeyConstraint("id"),
 )
 
+schedule: Final = Table(
+    "schedule",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("name", KEY_TEXT, nullable=False),
+    Column("next_fire_at", DateTime(timezone=True)),
+    moment("paused_at"),
+    moment("paused_until"),
+    Column("pause_reason", Text),
+    Column("paused_by", Text),
+    moment("updated_at", required=True),
+    PrimaryKeyConstraint("tenant", "name"),
+)
+"""What is known of a schedule beside its configuration. The tenant is empty for the installation's own jobs."""
+
 schedule_run: Final = Table(
     "schedule_run",
     metadata,
-    Column("schedule", Text, nullable=False),
+    Column("tenant", KEY_TEXT, nullable=False, server_default=""),
+    Column("schedule", KEY_TEXT, nullable=False),
     Column("fire_at", DateTime(timezone=True), nullable=False),
-    moment("started_at", required=True),
+    Column("lane", Text),
+    Column("state", Text, nullable=False, server_default="running"),
+    Column("requested_by", Text),
+    moment("created_at", required=True),
+    moment("started_at"),
     moment("finished_at"),
     Column("outcome", Text),
     Column("reason", Text),
-    PrimaryKeyConstraint("schedule", "fire_at"),
+    Column("counters", JSONB),
+    Column("worker_id", Uuid()),
+    moment("lease_until"),
+    PrimaryKeyConstraint("tenant", "schedule", "fire_at"),
+    CheckConstraint("state IN ('queued', 'running', 'done', 'skipped')", name="state"),
+    CheckConstraint("outcome IN ('ok', 'partial', 'failed', 'skipped')", name="outcome"),
+    Index("schedule_run_open_idx", "lane", "fire_at", postgresql_where=text("state IN ('queued', 'running')")),
 )
+"""A run exists when its row was inserted. ``lane``: runs of one lane follow each other, lanes do not wait for one
+another."""

@@ -34,7 +34,7 @@ def _house(ctx: Context) -> str:
                 "DELETE FROM idempotency WHERE created_at < now() - make_interval(days => %(d)s)",
                 d=IDEMPOTENCY_DAYS,
             ),
-            "schedule runs": execute(conn, "DELETE FROM schedule_run WHERE started_at < now() - interval '30 days'"),
+            "schedule runs": execute(conn, "DELETE FROM schedule_run WHERE fire_at < now() - interval '30 days'"),
         }
     return ", ".join(f"{name}: {number}" for name, number in gone.items() if number) or "nothing to remove"
 

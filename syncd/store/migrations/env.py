@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from syncd.store import order_tables, run_tables  # noqa: F401 - their tables belong to the metadata
+from syncd.store import (  # noqa: F401 - their tables belong to the metadata
+    delivery_tables,
+    mapping_tables,
+    order_tables,
+    run_tables,
+)
 from syncd.store.tables import metadata
 
 context.configure(
