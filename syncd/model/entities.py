@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from syncd.model.customers import CONTRACT, COUNTERPARTY, PERSONAL_PRICE
 from syncd.model.discounts import DISCOUNT, DISCOUNT_CARD, DISCOUNT_CARD_KIND
 from syncd.model.entity import Entity, Field
 from syncd.model.fields import (
@@ -24,6 +25,7 @@ from syncd.model.fields import (
     id_field,
 )
 from syncd.model.reference_books import REFERENCE_BOOK, REFERENCE_ITEM
+from syncd.model.sales import INVOICE, PAYMENT, RETURN, SETTLEMENT, SHIPMENT
 
 CATEGORY: Final = Entity(
     "category",
@@ -285,42 +287,6 @@ UNIT_OF_MEASURE: Final = Entity(
     "Единица измерения",
 )
 
-COUNTERPARTY: Final = Entity(
-    "counterparty",
-    "counterparties",
-    (id_field(),),
-    (
-        NAME,
-        Field("full_name", "text", "Full name", "Полное наименование"),
-        Field(
-            "official_name",
-            "text",
-            "Official name; only legal entities have one",
-            "Официальное наименование; есть только у юрлиц",
-        ),
-        Field("legal_kind", "text", "legal, entrepreneur or person", "legal, entrepreneur или person"),
-        Field("inn", "text", "Taxpayer number (ИНН)", "ИНН"),
-        Field("kpp", "text", "КПП", "КПП"),
-        Field("okpo", "text", "ОКПО", "ОКПО"),
-        Field("role", "text", "Role in the document", "Роль"),
-        Field("addresses", "list", "Addresses: [{type, text, parts}]", "Адреса: [{type, text, parts}]"),
-        Field("contacts", "list", "Contacts: [{type, value}]", "Контакты: [{type, value}]"),
-        Field(
-            "bank_accounts", "list", "Bank accounts: [{number, bic, bank}]", "Расчётные счета: [{number, bic, bank}]"
-        ),
-        Field(
-            "representatives",
-            "list",
-            "People who act for it: [{relation, id, name, contacts, addresses}]",
-            "Представители: [{relation, id, name, contacts, addresses}]",
-        ),
-        VERSION,
-    ),
-    "A legal entity or a person we trade with (Контрагент)",
-    "Контрагент",
-    filters=("inn",),
-)
-
 ENTITIES: Final[dict[str, Entity]] = {
     entity.name: entity
     for entity in (
@@ -336,6 +302,13 @@ ENTITIES: Final[dict[str, Entity]] = {
         PRICE,
         STOCK,
         COUNTERPARTY,
+        CONTRACT,
+        PERSONAL_PRICE,
+        SETTLEMENT,
+        INVOICE,
+        SHIPMENT,
+        PAYMENT,
+        RETURN,
         REFERENCE_BOOK,
         REFERENCE_ITEM,
         DISCOUNT,

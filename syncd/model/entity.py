@@ -15,7 +15,7 @@ class Field:
 
     ``doc_en`` and ``doc_ru`` are what the API's documentation and the mapping tools show. ``stated_with`` names a text
     that says whether this field is stated: where that one is, a value that is absent here is empty (a tax rate that
-    became "without VAT").
+    became "without VAT"). ``items`` names what each element of a list of maps holds, where that is known.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Field:
     doc_en: str
     doc_ru: str
     stated_with: str | None = None
+    items: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

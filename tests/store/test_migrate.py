@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, pool
 
 from syncd.errors import ConfigError
-from syncd.store import delivery_tables, migrate, order_tables, run_tables
+from syncd.store import delivery_tables, mapping_tables, migrate, order_tables, run_tables
 from syncd.store.tables import metadata
 
 
@@ -16,6 +16,7 @@ def test_a_migrated_database_has_the_tables_the_code_describes(worker_database: 
     assert (
         order_tables.outbox.metadata is run_tables.export_run.metadata is delivery_tables.endpoint.metadata is metadata
     )
+    assert mapping_tables.mapping_version.metadata is metadata
     engine = create_engine(migrate.sqlalchemy_url(worker_database), poolclass=pool.NullPool)
     with engine.connect() as connection:
         found = MigrationContext.configure(connection, opts={"compare_type": True})
