@@ -388,6 +388,211 @@ CATALOGUE: dict[str, Text] = {
         "1С не смогла записать заказ {number!r}: {problem} Весь пакет не подтверждён, пока это не исправлено.",
     ),
     "E605": Text("administrator", "{path}: {detail}. Nothing was sent.", "{path}: {detail}. Ничего не отправлено."),
+    # E8xx: a base over OData
+    "E801": Text(
+        "administrator",
+        "1C does not answer ({asked}): {detail}. syncd keeps trying; check the address, the network and that the web server runs.",
+        "1С не отвечает ({asked}): {detail}. syncd повторит сам; проверьте адрес, сеть и что веб-сервер работает.",
+    ),
+    "E802": Text(
+        "administrator",
+        "1C did not answer in time ({asked}): {detail}. syncd keeps trying; if 1C is that slow as a rule, raise the timeouts of this endpoint.",
+        "1С не ответила вовремя ({asked}): {detail}. syncd повторит сам; если 1С всегда так медленна, увеличьте таймауты этой точки обмена.",
+    ),
+    "E803": Text(
+        "administrator",
+        "The certificate of 1C's web server is not trusted ({asked}): {detail}. Name the file of its authority in the endpoint's `ca`; checks are never switched off.",
+        "Сертификату веб-сервера 1С нет доверия ({asked}): {detail}. Укажите файл удостоверяющего центра в `ca` точки обмена; проверка не отключается.",
+    ),
+    "E804": Text(
+        "administrator",
+        "The 1C platform failed before it looked at the request ({asked}): {detail}. syncd keeps trying; look after the server of 1C.",
+        "Платформа 1С отказала, не дойдя до запроса ({asked}): {detail}. syncd повторит сам; проверьте сервер 1С.",
+    ),
+    "E805": Text(
+        "administrator",
+        "1C lets nobody in: {detail}. Nothing is sent until it opens; nothing is lost.",
+        "1С никого не пускает: {detail}. До открытия ничего не отправляется; ничего не потеряно.",
+    ),
+    "E806": Text(
+        "administrator",
+        "1C has no free licence ({asked}): {detail}. Lower `concurrency` of the endpoint, or free a licence; syncd keeps trying.",
+        "У 1С нет свободной лицензии ({asked}): {detail}. Уменьшите `concurrency` точки обмена или освободите лицензию; syncd повторит сам.",
+    ),
+    "E807": Text(
+        "administrator",
+        "1C has no free session ({asked}): {detail}. `concurrency` of the endpoint must not be above poolSize of the publication; syncd waits.",
+        "У 1С нет свободного сеанса ({asked}): {detail}. `concurrency` точки обмена не должна превышать poolSize публикации; syncd подождёт.",
+    ),
+    "E808": Text(
+        "administrator",
+        "Something between syncd and 1C answered instead of 1C ({asked}): {detail}. syncd keeps trying; look at the proxy or the web server.",
+        "Вместо 1С ответил кто-то между нами ({asked}): {detail}. syncd повторит сам; проверьте прокси или веб-сервер.",
+    ),
+    "E809": Text(
+        "administrator",
+        "The answer is no whole answer of 1C's OData: {detail}. Nothing of it was taken; syncd keeps trying.",
+        "Ответ не похож на целый ответ OData 1С: {detail}. Из него ничего не взято; syncd повторит сам.",
+    ),
+    "E810": Text(
+        "on-call",
+        "1C is busy with the same data ({asked}): {detail}. syncd keeps trying.",
+        "1С занята теми же данными ({asked}): {detail}. syncd повторит сам.",
+    ),
+    "E811": Text(
+        "administrator",
+        "The web server knows no such publication ({asked}): {detail}. Check the address of the endpoint and the publication of OData; syncd keeps trying.",
+        "Веб-сервер не знает такой публикации ({asked}): {detail}. Проверьте адрес точки обмена и публикацию OData; syncd повторит сам.",
+    ),
+    "E812": Text(
+        "administrator",
+        "A page came instead of data ({asked}): {detail}. The address leads to a login page or a portal; give the endpoint the address that ends in /odata/standard.odata.",
+        "Вместо данных пришла страница ({asked}): {detail}. Адрес ведёт на вход или портал; укажите адрес, который кончается на /odata/standard.odata.",
+    ),
+    "E813": Text(
+        "administrator",
+        "1C does not take the login ({asked}): {detail}. Check login and password; the user needs 1C:Enterprise authentication, the web folder must allow anonymous access. Wrong attempts can lock the user.",
+        "1С не принимает имя и пароль ({asked}): {detail}. Проверьте их; пользователю нужна аутентификация 1С:Предприятия, каталогу веб-сервера — анонимный доступ. Неудачные попытки могут заблокировать пользователя.",
+    ),
+    "E814": Text(
+        "administrator",
+        "The user may not see all of it ({asked}): {detail}. Give the user of syncd the right to read, or set `allowed_only`: then nothing is ever removed by what is missing.",
+        "Пользователю видно не всё ({asked}): {detail}. Дайте пользователю syncd право чтения или включите `allowed_only`: тогда по отсутствию ничего не удаляется.",
+    ),
+    "E815": Text(
+        "1c-developer",
+        "1C failed inside ({asked}): {detail}. It wrote nothing. Look into the event log of the base.",
+        "Ошибка внутри 1С ({asked}): {detail}. Ничего не записано. Смотрите журнал регистрации базы.",
+    ),
+    "E816": Text(
+        "administrator",
+        "The web server forbids the request ({asked}): {detail}. syncd keeps trying; check the rights of the web folder and that sessions are allowed.",
+        "Веб-сервер запрещает запрос ({asked}): {detail}. syncd повторит сам; проверьте права каталога и что сеансы разрешены.",
+    ),
+    "E817": Text(
+        "1c-developer",
+        "1C did not agree ({asked}): {detail}. Mend the data or the mapping, then retry the delivery.",
+        "1С не согласилась ({asked}): {detail}. Исправьте данные или правила и повторите доставку.",
+    ),
+    "E818": Text(
+        "1c-developer",
+        "The period is closed in 1C ({asked}): {detail}. Open it for the user of syncd, or let the mapping set a later date, then retry the delivery.",
+        "Период в 1С закрыт ({asked}): {detail}. Откройте его пользователю syncd или задайте в правилах дату позже и повторите доставку.",
+    ),
+    "E819": Text(
+        "1c-developer",
+        "1C cannot read a value of the request ({asked}): {detail}. Correct the mapping of this field.",
+        "1С не может прочитать значение запроса ({asked}): {detail}. Исправьте правило этого поля.",
+    ),
+    "E820": Text(
+        "1c-developer",
+        "1C does not know a name in the request ({asked}): {detail}. Run `syncd mapping check`; the configuration may have changed.",
+        "1С не знает имени из запроса ({asked}): {detail}. Выполните `syncd mapping check`; возможно, конфигурация изменилась.",
+    ),
+    "E821": Text(
+        "administrator",
+        "1C does not publish this set ({asked}): {detail}. Add it to the standard interface (УстановитьСоставСтандартногоИнтерфейсаOData), or correct the name in the mapping.",
+        "1С не публикует этот набор ({asked}): {detail}. Добавьте его в состав стандартного интерфейса OData или исправьте имя в правилах.",
+    ),
+    "E822": Text(
+        "1c-developer",
+        "1C has no such object ({asked}): {detail}.",
+        "В 1С нет такого объекта ({asked}): {detail}.",
+    ),
+    "E823": Text(
+        "1c-developer",
+        "1C has an object of this key ({asked}): {detail}.",
+        "В 1С уже есть объект с таким ключом ({asked}): {detail}.",
+    ),
+    "E824": Text(
+        "on-call",
+        "Somebody changed the object in 1C meanwhile ({asked}): {detail}. syncd reads it again.",
+        "Объект тем временем изменили в 1С ({asked}): {detail}. syncd прочитает его заново.",
+    ),
+    "E825": Text(
+        "administrator",
+        "The web server finds the request too large ({asked}): {detail}. Raise its limit (IIS: maxAllowedContentLength), or send fewer lines.",
+        "Веб-серверу запрос слишком велик ({asked}): {detail}. Увеличьте предел (IIS: maxAllowedContentLength) или передавайте меньше строк.",
+    ),
+    "E826": Text(
+        "1c-developer",
+        "This base does not support the request ({asked}): {detail}. It needs another way, or a newer platform.",
+        "База не поддерживает такой запрос ({asked}): {detail}. Нужен другой путь или более новая платформа.",
+    ),
+    "E827": Text(
+        "on-call",
+        "Nobody knows whether 1C did it ({asked}): {detail}. syncd looks it up in 1C before anything is sent again.",
+        "Неизвестно, выполнила ли это 1С ({asked}): {detail}. syncd проверит это в 1С, прежде чем отправлять снова.",
+    ),
+    "E828": Text(
+        "1c-developer",
+        "{set} has no field {field!r} to keep the order's id in, so that no order is written to 1C: without it a repeated order could not be told from a new one. Add a string attribute of {length} characters, or name another field in the mapping.",
+        "У {set} нет поля {field!r} для идентификатора заказа, поэтому заказы в 1С не пишутся: без него повторный заказ не отличить от нового. Добавьте строковый реквизит длиной {length} или укажите в правилах другое поле.",
+    ),
+    "E829": Text(
+        "1c-developer",
+        "{set}.{field} holds {has} characters, the order's id needs {length}; 1C would cut it in silence, so that no order is written. Lengthen the attribute, or name another field in the mapping.",
+        "{set}.{field} вмещает символов: {has}, идентификатору нужно {length}; 1С молча обрезала бы его, поэтому заказы не пишутся. Удлините реквизит или укажите в правилах другое поле.",
+    ),
+    "E830": Text(
+        "1c-developer",
+        "1C kept {ref} otherwise than it was sent: {detail}. The document is there; correct it by hand or correct the mapping.",
+        "1С записала {ref} не так, как было передано: {detail}. Документ есть; исправьте его вручную или исправьте правила.",
+    ),
+    "E831": Text(
+        "on-call",
+        "1C has {count} objects in {set} with the mark {marker}; {ref} counts, the others ({others}) must be marked for deletion by a person.",
+        "В 1С объектов {set} с меткой {marker}: {count}; действителен {ref}, остальные ({others}) должен пометить на удаление человек.",
+    ),
+    "E832": Text(
+        "on-call",
+        "{set} changed while it was read: {detail}. What came is used, nothing is removed by it.",
+        "{set} менялся во время чтения: {detail}. Полученное использовано, по нему ничего не удаляется.",
+    ),
+    "E833": Text(
+        "administrator",
+        "1C publishes no object at all over OData. Let somebody run УстановитьСоставСтандартногоИнтерфейсаOData in the base, or choose the objects in its settings.",
+        "1С не публикует по OData ни одного объекта. Выполните в базе УстановитьСоставСтандартногоИнтерфейсаOData или выберите объекты в её настройках.",
+    ),
+    "E834": Text(
+        "1c-developer",
+        "The base lacks what the mapping needs: {detail}. Publish it, or correct the mapping.",
+        "В базе нет того, что нужно правилам: {detail}. Опубликуйте это или исправьте правила.",
+    ),
+    "E835": Text(
+        "administrator",
+        "The node {node} of {plan} cannot be read: {detail}. Create a node for syncd in 1C and name its Ref_Key.",
+        "Узел {node} плана {plan} не годится: {detail}. Создайте в 1С узел для syncd и укажите его Ref_Key.",
+    ),
+    "E836": Text(
+        "administrator",
+        "The answer is larger than {limit} bytes ({asked}). Read in smaller pages, or raise `max_answer_bytes` of the endpoint.",
+        "Ответ больше {limit} байт ({asked}). Читайте меньшими страницами или увеличьте `max_answer_bytes` точки обмена.",
+    ),
+    "E837": Text(
+        "on-call",
+        "{ref} is marked for deletion in 1C; syncd does not revive it. Take the mark off in 1C, or cancel the delivery.",
+        "{ref} помечен в 1С на удаление; syncd его не восстанавливает. Снимите пометку в 1С или отмените доставку.",
+    ),
+    "E838": Text("administrator", "The endpoint of OData: {detail}.", "Точка обмена OData: {detail}."),
+    "E839": Text(
+        "1c-developer",
+        "1C has no {what} {value!r} that the order needs, and the mapping does not let syncd create it.",
+        "В 1С нет «{what}» {value!r}, нужного заказу, а создавать его правила не разрешают.",
+    ),
+    "E840": Text("1c-developer", "{value!r} is not a GUID.", "{value!r} — не GUID."),
+    "E841": Text("1c-developer", "{value!r} is not a name of 1C.", "{value!r} — не имя 1С."),
+    "E842": Text("1c-developer", "{value!r} is no value that 1C can take.", "{value!r} — не значение, которое примет 1С."),
+    "E843": Text(
+        "1c-developer",
+        "The address would have {length} characters, the web server takes {limit} ({asked}). Ask for fewer fields or shorter conditions.",
+        "В адресе было бы символов: {length}, веб-сервер принимает {limit} ({asked}). Запрашивайте меньше полей или короче условия.",
+    ),
+    "E844": Text(
+        "administrator",
+        "1C does not keep the session it gave ({asked}): {detail}. Choose another `session` for the endpoint.",
+        "1С не держит выданный сеанс ({asked}): {detail}. Выберите для точки обмена другой `session`.",
+    ),
 }
 
 
