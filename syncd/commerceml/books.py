@@ -30,7 +30,8 @@ BookItem = Record | WholeSet | BadRecord
 
 
 class Books:
-    """The book that is open now, and what was said of it so far.
+    """The book that is open now, and what was said of it so far. A whole set is whole as far as the document knows: a
+    book may come in several.
 
     What the sweep drops is handed to ``take``; what still stands in the tree is looked up when needed. That the items
     stated are all that a book has must be said (``СодержитТолькоИзменения`` false): silence is taken for changes.

@@ -12,11 +12,14 @@ from psycopg.rows import tuple_row
 
 from syncd.store import fingerprints
 from syncd.store.db import Conn, execute
-from syncd.store.runs import Run
-from syncd.store.seen import load, members
+from syncd.store.packages import Claim
+from syncd.store.runs import ENTITIES, Run
+from syncd.store.seen import key_text, load, members
 
 _FETCH: Final = 5_000
-_TABLES: Final = {"product": "products", "offer": "offers"}
+_TABLES: Final = {"product": "products", "offer": "offers", "reference_item": "reference_items"}
+_OF: Final = {"product": "catalogue_id", "offer": "catalogue_id", "reference_item": "book_id"}
+"""The column that names what a full export states the whole of."""
 
 _STATED: Final = sql.SQL("""
     SELECT s.keys FROM package_seen s
@@ -31,6 +34,15 @@ _STATED: Final = sql.SQL("""
     ORDER BY s.seq
 """)
 """Stated since the run began by anybody, or by another infobase since the last full export of its own."""
+
+_STATED_IN_OPEN_RUN: Final = sql.SQL("""
+    SELECT s.keys FROM package_seen s JOIN export_run r
+      ON r.tenant = s.tenant AND r.infobase_id IS NOT DISTINCT FROM s.infobase_id AND r.catalogue_id = s.catalogue_id
+     AND r.kind = %(k)s AND r.state = 'open' AND s.seq >= r.first_seq
+    WHERE s.tenant = %(t)s AND s.infobase_id IS NOT DISTINCT FROM %(i)s AND s.entity = %(e)s
+      AND s.catalogue_id = %(c)s AND s.seq < %(seq)s
+    ORDER BY s.seq
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +60,28 @@ def find(conn: Conn, run: Run) -> Absent:
     conn.execute("TRUNCATE absent_record")
     stated = load(conn, _STATED, run.scope)
     query = sql.SQL("""
-        SELECT id FROM {} WHERE tenant = %(t)s AND catalogue_id = %(c)s AND deleted_at IS NULL
-    """).format(sql.Identifier(_TABLES[run.entity]))
-    total, count = _pass(conn, query, run.scope, stated, "absent_record")
+        SELECT id FROM {} WHERE tenant = %(t)s AND {} = %(c)s AND deleted_at IS NULL
+    """).format(sql.Identifier(_TABLES[run.entity]), sql.Identifier(_OF[run.entity]))
+    total, count = _pass(conn, query, run.scope, stated, "absent_record", prefix=_prefix(run))
     conn.execute("ANALYZE absent_record")
     return Absent(len(stated), count, total)
 
 
+def _prefix(run: Run) -> str:
+    """What stands before an id in the key under which a record is remembered."""
+    return key_text((run.catalogue_id, "")) if run.kind == "book" else ""
+
+
+def restates(conn: Conn, claim: Claim, kind: str, catalogue: str, keys: array[int]) -> bool:
+    """Whether any of these was stated before in the run that is open: then they are no further portion of it."""
+    parameters = {"t": claim.tenant, "i": claim.infobase_id, "k": kind, "e": ENTITIES[kind], "c": catalogue,
+                  "seq": claim.source_seq}  # fmt: skip
+    before = frozenset(load(conn, _STATED_IN_OPEN_RUN, parameters))
+    return any(key in before for key in keys)
+
+
 def _pass(
-    conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: array[int], into: str
+    conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: array[int], into: str, *, prefix: str = ""
 ) -> tuple[int, int]:
     """Stream ids past the hashes; what is not among them goes into a temporary table. Returns all, and those."""
     total = count = 0
@@ -65,7 +90,7 @@ def _pass(
         cursor.execute(query, parameters)
         while rows := cursor.fetchmany(_FETCH):
             total += len(rows)
-            gone = [identity for (identity,) in rows if not is_stated(identity)]
+            gone = [identity for (identity,) in rows if not is_stated(prefix + identity)]
             count += len(gone)
             if gone:
                 conn.execute(sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(sql.Identifier(into)), (gone,))
@@ -85,18 +110,19 @@ def remove(conn: Conn, run: Run) -> Counter[str]:
         """).format()
         _pass(conn, query, parameters, load(conn, _STATED, parameters), "absent_offer")
         removed["offer"] += _delete(conn, run, "offers", "absent_offer")
-    if removed.total():
+    if removed.total() and run.kind != "book":
         fingerprints.forget(conn, run.tenant)  # what is skipped as unchanged could not come back
     return +removed
 
 
 def _delete(conn: Conn, run: Run, table: str, absent: str) -> int:
+    of_book = "AND t.book_id = %(c)s" if run.kind == "book" else ""  # ids of items are their book's own
     return execute(
         conn,
         f"""UPDATE "{table}" t
             SET deleted_at = now(), updated_at = now(), source_seq = greatest(t.source_seq, %(last)s),
                 revision = nextval('revision_seq'), xid = pg_current_xact_id()
             FROM {absent} a
-            WHERE t.tenant = %(t)s AND t.id = a.id AND t.deleted_at IS NULL""",  # noqa: S608 - constants only
+            WHERE t.tenant = %(t)s AND t.id = a.id AND t.deleted_at IS NULL {of_book}""",  # noqa: S608 - constants only
         **run.scope,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from syncd.store.tables import KEY_TEXT, metadata
 
@@ -63,16 +63,19 @@ export_run: Final = Table(
     Column("seen", BigInteger),
     Column("absent", BigInteger),
     Column("total", BigInteger),
+    Column("code", Text),
+    Column("params", JSONB),
     Column("reason", Text),
     Column("decided_by", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("ended_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("tenant", "id"),
-    CheckConstraint("kind IN ('catalogue', 'offers', 'request')", name="kind"),
+    CheckConstraint("kind IN ('catalogue', 'offers', 'book', 'request')", name="kind"),
     CheckConstraint("state IN ({})".format(", ".join(f"'{s}'" for s in RUN_STATES)), name="state"),
     Index(None, "tenant", "kind", "catalogue_id", "first_seq"),
     Index("export_run_undecided_idx", "tenant", "state", postgresql_where=text("state IN ('open', 'ending', 'held')")),
 )
-"""``infobase_id`` is null for files imported from the command line. A row of kind ``request`` is a complete or
-deactivate that waits until the packages before it are imported; with ``first_seq`` 0 it only ends runs."""
+"""``infobase_id`` is null for files imported from the command line; ``catalogue_id`` of a book is the book's. Why a run
+ended as it did: ``code`` and ``params`` of an error, or the ``reason`` a person gave. A row of kind ``request`` is a
+complete or deactivate that waits until the packages before it are imported; with ``first_seq`` 0 it only ends runs."""

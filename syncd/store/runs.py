@@ -9,7 +9,7 @@ from uuid import UUID
 from syncd.store.db import Conn, Row, every, execute, one
 from syncd.store.ids import new_id
 
-ENTITIES: Final = {"catalogue": "product", "offers": "offer"}
+ENTITIES: Final = {"catalogue": "product", "offers": "offer", "book": "reference_item"}
 """What a full export of a kind states the whole of."""
 _COLUMNS: Final = "r.tenant, r.id, r.infobase_id, r.kind, r.catalogue_id, r.state, r.ended_by, r.first_seq, r.last_seq"
 _OPEN_PACKAGE: Final = """
@@ -300,7 +300,8 @@ def of_package(conn: Conn, tenant: str, package_id: UUID) -> list[Row]:
            FROM package_seen s JOIN export_run r
              ON r.tenant = s.tenant AND r.infobase_id IS NOT DISTINCT FROM s.infobase_id
             AND r.catalogue_id = s.catalogue_id AND s.seq BETWEEN r.first_seq AND r.last_seq
-            AND s.entity = CASE r.kind WHEN 'catalogue' THEN 'product' ELSE 'offer' END
+            AND s.entity = CASE r.kind WHEN 'catalogue' THEN 'product' WHEN 'book' THEN 'reference_item'
+                                       ELSE 'offer' END
            WHERE s.tenant = %(t)s AND s.package_id = %(id)s AND r.kind <> 'request' ORDER BY r.created_at""",
         t=tenant, id=package_id,
     )  # fmt: skip

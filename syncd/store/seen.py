@@ -80,6 +80,15 @@ class Seen:
         for scope in self.keys:
             self.portions.setdefault(scope, set()).add(number)
 
+    def move(self, entity: str, catalogue_id: str, to: str) -> None:
+        """Count what was stated under one catalogue as stated under another."""
+        source, target = (entity, catalogue_id), (entity, to)
+        if source == target or source not in self.keys:
+            return
+        self.keys.setdefault(target, array("Q")).extend(self.keys.pop(source))
+        self.portions.setdefault(target, set()).update(self.portions.pop(source, ()))
+        self.stated[target] += self.stated.pop(source, 0)
+
     def take(self, other: Seen) -> None:
         """Add what another one holds."""
         for scope, keys in other.keys.items():

@@ -127,6 +127,7 @@ infobase: Final = Table(
     moment("paused_until"),
     Column("pause_reason", Text),
     Column("paused_by", Text),
+    Column("orders_mapping", JSONB(none_as_null=True)),  # its own: {file, text}
     PrimaryKeyConstraint("tenant", "id"),
     UniqueConstraint("tenant", "name"),
     UniqueConstraint("tenant", "login"),

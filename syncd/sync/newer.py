@@ -10,6 +10,7 @@ from typing import Final
 
 from psycopg import sql
 
+from syncd.commerceml.heads import ID_LIMIT
 from syncd.model import ENTITIES
 from syncd.model.records import Record, WholeSet
 from syncd.store.db import Conn, every
@@ -33,7 +34,9 @@ def seen_key(item: Record | WholeSet) -> str:
 
 
 def catalogue_of(item: Record) -> str:
-    """The catalogue under which a record is remembered."""
+    """The catalogue, or the book, under which a record is remembered."""
+    if item.entity == "reference_item":
+        return str(item.key[0]) if len(str(item.key[0])) <= ID_LIMIT else ""
     return str(item.fields.get("catalogue_id") or "") if item.entity in WITH_CATALOGUE else ""
 
 

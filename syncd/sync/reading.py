@@ -28,6 +28,7 @@ BAD_RECORDS_KEPT: Final = 1000
 """Bad records of one package that get a journal row each; the rest are counted."""
 _CHECK_EVERY: Final = 500  # records between two looks at the clock
 _ENTITY: Final = {"Товар": "product", "Предложение": "offer"}
+BOOK_ITEM: Final = "reference_item"
 _OFFER_ENTITIES: Final = frozenset({"offer", "price", "stock"})
 
 
@@ -78,7 +79,7 @@ class Run:
     seen: seen.Seen = field(default_factory=seen.Seen)
     """What the package states."""
     full: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """For each kind and catalogue met, whether a full export of it begins here."""
+    """For each kind and catalogue (or book) met, whether a full export of it begins here."""
     newer: Newer | None = None
     """Of a replay: what newer packages stated, and is left out."""
     fast: bool = True
@@ -219,6 +220,8 @@ class _Document:
                 self.seen.add(item.entity, seen_key(item), catalogue_of(item), stub=item.stub)
             else:
                 self.seen.add(item.entity, item.of)
+                if item.entity == BOOK_ITEM:
+                    self.full["book", item.of] = True
         elif isinstance(item, BadRecord):
             if item.key:
                 self.seen.add(item.entity, item.key)
@@ -234,6 +237,9 @@ def _collect(state: Run, document: _Document) -> None:
     portion = removals.portion_of(document.name)
     if portion is not None:
         document.seen.note_portion(portion)
+    for entity, book in [scope for scope in document.seen.keys if scope[0] == BOOK_ITEM]:
+        if ("book", book) not in document.full:  # changes of a book are no portion of a full export of it
+            document.seen.move(entity, book, "")
     state.seen.take(document.seen)
     for scope, full in document.full.items():
         state.full[scope] = full or state.full.get(scope, False)
@@ -270,7 +276,7 @@ def _take(state: Run, file: str, item: Item, bad: Bad) -> BadRecord | None:
         except DataError as error:
             refused = BadRecord(item.entity, "/".join(map(str, item.key)), item.entity, item.line, error)
             bad.add(file, refused)
-    elif isinstance(item, WholeSet):
+    elif isinstance(item, WholeSet) and item.entity != BOOK_ITEM:  # of a book one document may state a part only
         state.stage.whole_set(item.entity, item.of)
     elif isinstance(item, OrderDocument):
         state.spool.put(item)

@@ -63,6 +63,8 @@ def note(
             scope = (entity, catalogue)
             begins = full.get((kind, catalogue), False) and seen.stated[scope] > 0
             later = min(seen.portions.get(scope, ()), default=1) > 1
+            if kind == "book" and begins:  # every portion says that it is full, so only a repetition begins anew
+                later = not absence.restates(conn, claim, kind, catalogue, seen.keys[scope])
             run = _place(conn, claim, kind, catalogue, begins=begins, later=later)
             if run is not None and run.state == "ending" and taken:
                 removed.update(decide(conn, run, settings))
