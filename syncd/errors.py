@@ -582,7 +582,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E840": Text("1c-developer", "{value!r} is not a GUID.", "{value!r} — не GUID."),
     "E841": Text("1c-developer", "{value!r} is not a name of 1C.", "{value!r} — не имя 1С."),
-    "E842": Text("1c-developer", "{value!r} is no value that 1C can take.", "{value!r} — не значение, которое примет 1С."),
+    "E842": Text(
+        "1c-developer", "{value!r} is no value that 1C can take.", "{value!r} — не значение, которое примет 1С."
+    ),
     "E843": Text(
         "1c-developer",
         "The address would have {length} characters, the web server takes {limit} ({asked}). Ask for fewer fields or shorter conditions.",
@@ -592,6 +594,251 @@ CATALOGUE: dict[str, Text] = {
         "administrator",
         "1C does not keep the session it gave ({asked}): {detail}. Choose another `session` for the endpoint.",
         "1С не держит выданный сеанс ({asked}): {detail}. Выберите для точки обмена другой `session`.",
+    ),
+    # E920-E939: endpoints we call, 1C as an HTTP service, health
+    "E920": Text(
+        "administrator",
+        "A stored secret cannot be opened: it was sealed with another key. Put that key behind the first in SYNCD_SECRET_KEY (or give back home/secret.key), or set the secret again with `syncd endpoint set`.",
+        "Сохранённый секрет не открыть: он запечатан другим ключом. Добавьте тот ключ в SYNCD_SECRET_KEY после первого (или верните home/secret.key) либо задайте секрет заново: `syncd endpoint set`.",
+    ),
+    "E921": Text("administrator", "The key file {file}: {detail}.", "Файл ключей {file}: {detail}."),
+    "E922": Text(
+        "administrator",
+        "Endpoint {name!r} has {count} open messages. Deliver or cancel them first: `syncd outbox list`. --release frees those that were never sent.",
+        "У конечной точки {name!r} незавершённых сообщений: {count}. Сначала доставьте или отмените их: `syncd outbox list`. --release освободит те, что ни разу не отправлялись.",
+    ),
+    "E923": Text(
+        "administrator",
+        "The name {host} was not found ({detail}). Nothing was sent. Check the address of the endpoint and the DNS of this host.",
+        "Имя {host} не найдено ({detail}). Ничего не отправлено. Проверьте адрес конечной точки и DNS этого узла.",
+    ),
+    "E924": Text(
+        "administrator",
+        "No connection to {host}: {detail}. Nothing was sent; it is tried again by itself. Check that the web server of 1C runs.",
+        "Нет соединения с {host}: {detail}. Ничего не отправлено; попытки продолжатся сами. Проверьте, что веб-сервер 1С работает.",
+    ),
+    "E925": Text(
+        "administrator",
+        "TLS with {host} failed: {detail}. Nothing was sent. For a certificate of your own give its CA: `syncd endpoint set NAME --ca FILE`.",
+        "Не удалось установить TLS с {host}: {detail}. Ничего не отправлено. Для своего сертификата укажите CA: `syncd endpoint set ИМЯ --ca ФАЙЛ`.",
+    ),
+    "E926": Text(
+        "on-call",
+        "All connections to {host} are busy; nothing was sent. Raise --concurrency of the endpoint only if 1C can bear it.",
+        "Все соединения с {host} заняты; ничего не отправлено. Увеличивайте --concurrency, только если 1С это выдержит.",
+    ),
+    "E927": Text(
+        "on-call",
+        "{host}: the request went out and its answer was lost: {detail}. syncd looks the message up before it sends it again.",
+        "{host}: запрос ушёл, а ответ потерян: {detail}. Прежде чем отправлять снова, syncd проверит, принято ли сообщение.",
+    ),
+    "E928": Text(
+        "administrator",
+        "{host} refused the login (HTTP {status}): {detail}. Nothing was done. Check login, password and rights of the user: `syncd endpoint set NAME --login … --password-from …`.",
+        "{host} не принимает логин (HTTP {status}): {detail}. Ничего не сделано. Проверьте логин, пароль и права пользователя: `syncd endpoint set ИМЯ --login … --password-from …`.",
+    ),
+    "E929": Text(
+        "administrator",
+        "{host} lets nobody in for now (maintenance): {detail}. Nothing was done; messages wait and go by themselves.",
+        "{host} сейчас никого не пускает (регламентные работы): {detail}. Ничего не сделано; сообщения подождут и уйдут сами.",
+    ),
+    "E930": Text(
+        "administrator",
+        "{host} is too busy (HTTP {status}): {detail}. Nothing was done; it is tried again after a pause.",
+        "{host} перегружен (HTTP {status}): {detail}. Ничего не сделано; повтор после паузы.",
+    ),
+    "E931": Text(
+        "administrator",
+        "{host} answers, but not with our service (HTTP {status}): {detail}. Check the address of the endpoint and that the service is published.",
+        "{host} отвечает, но это не наш сервис (HTTP {status}): {detail}. Проверьте адрес конечной точки и публикацию сервиса.",
+    ),
+    "E932": Text(
+        "1c-developer",
+        "1C failed inside and did nothing (HTTP {status}): {detail}. The message is tried again a few times.",
+        "1С завершилась ошибкой и ничего не сделала (HTTP {status}): {detail}. Сообщение будет повторено несколько раз.",
+    ),
+    "E933": Text(
+        "1c-developer",
+        "{host} answered what says nothing about the outcome (HTTP {status}): {detail}. syncd looks the message up before it sends it again.",
+        "Ответ {host} не говорит, сделано ли (HTTP {status}): {detail}. Прежде чем отправлять снова, syncd проверит, принято ли сообщение.",
+    ),
+    "E934": Text(
+        "1c-developer",
+        "1C refused {key}: {detail}. Mend the cause, then `syncd outbox retry {key}`.",
+        "1С отказала в {key}: {detail}. Устраните причину, затем `syncd outbox retry {key}`.",
+    ),
+    "E935": Text(
+        "1c-developer",
+        "The answer of {host} is not what the contract says (HTTP {status}): {detail}. See docs/http-service.md.",
+        "Ответ {host} не соответствует договору (HTTP {status}): {detail}. Смотрите docs/http-service.ru.md.",
+    ),
+    "E936": Text(
+        "administrator",
+        "{failures} failures in a row: nothing is sent there for a while, then one message tries.",
+        "Сбоев подряд: {failures}; некоторое время туда ничего не отправляется, затем попробует одно сообщение.",
+    ),
+    "E937": Text("administrator", "Endpoint {name!r}: {detail}.", "Конечная точка {name!r}: {detail}."),
+    "E938": Text(
+        "administrator",
+        "Infobase {name!r} has endpoints: {endpoints}. Remove them first with `syncd endpoint remove`.",
+        "У базы {name!r} есть конечные точки: {endpoints}. Сначала удалите их: `syncd endpoint remove`.",
+    ),
+    "E939": Text(
+        "on-call",
+        "{host} failed while it was asked (HTTP {status}): {detail}. Nothing was changed there; it is asked again later.",
+        "{host} не смог ответить на запрос (HTTP {status}): {detail}. Там ничего не изменено; вопрос повторится позже.",
+    ),
+    # E7xx: mappings; E701-E719 the file, E721-E739 the base, E741-E749 a record
+    "E701": Text(
+        "1c-developer",
+        "{place}: unknown key {key!r}.{hint}",
+        "{place}: неизвестный ключ {key!r}.{hint}",
+    ),
+    "E702": Text("1c-developer", "{place}: {detail}.", "{place}: {detail}."),
+    "E703": Text("1c-developer", "{place}: {key}: {detail}.{hint}", "{place}: {key}: {detail}.{hint}"),
+    "E704": Text(
+        "1c-developer",
+        "{place}: syncd has no section {key!r}.{hint}",
+        "{place}: в syncd нет раздела {key!r}.{hint}",
+    ),
+    "E705": Text(
+        "1c-developer",
+        "{place}: {entity} has no field {key!r}.{hint} A value without a field goes under extra.",
+        "{place}: у {entity} нет поля {key!r}.{hint} Значение, для которого нет поля, пишите в extra.",
+    ),
+    "E706": Text(
+        "1c-developer",
+        "{place}: there is no preset {key!r}.{hint} List them with `syncd mapping init --help`.",
+        "{place}: нет заготовки {key!r}.{hint} Список покажет `syncd mapping init --help`.",
+    ),
+    "E707": Text(
+        "1c-developer",
+        "{place}: extends runs in a circle: {chain}. Take one of them out.",
+        "{place}: extends замкнулся в круг: {chain}. Уберите один из них.",
+    ),
+    "E708": Text(
+        "1c-developer",
+        "{place}: {entity} needs {key!r} in fields: a record is known by it.",
+        "{place}: в fields раздела {entity} нужен {key!r}: по нему узнаётся запись.",
+    ),
+    "E709": Text("1c-developer", "{place}: {key}: {detail}.", "{place}: {key}: {detail}."),
+    "E710": Text(
+        "1c-developer",
+        "{place}: the expression {text!r} cannot be read: {detail}.{hint}",
+        "{place}: выражение {text!r} не разобрать: {detail}.{hint}",
+    ),
+    "E711": Text(
+        "1c-developer",
+        "{place}: there is no dictionary {key!r}.{hint} Add it under dictionaries, or write the words here: {{word: value}}.",
+        "{place}: нет словаря {key!r}.{hint} Добавьте его в dictionaries или напишите слова здесь: {{слово: значение}}.",
+    ),
+    "E721": Text(
+        "1c-developer",
+        "{place}: the base publishes no {key!r}.{hint} If it exists in 1C, add it to the standard OData interface there.",
+        "{place}: база не публикует {key!r}.{hint} Если объект в 1С есть, включите его в состав стандартного интерфейса OData.",
+    ),
+    "E722": Text(
+        "1c-developer",
+        "{place}: {of} has no property {key!r}.{hint}",
+        "{place}: у {of} нет реквизита {key!r}.{hint}",
+    ),
+    "E723": Text(
+        "1c-developer",
+        "{place}: {key} is {found}, the field {field} needs {wanted}.{hint}",
+        "{place}: {key} имеет тип {found}, полю {field} нужен {wanted}.{hint}",
+    ),
+    "E724": Text(
+        "1c-developer",
+        "{place}: {of} has no tabular section {key!r}.{hint}",
+        "{place}: у {of} нет табличной части {key!r}.{hint}",
+    ),
+    "E725": Text(
+        "1c-developer",
+        "{place}: {key!r} is no reference of {of}, nothing stands behind it.{hint}",
+        "{place}: {key!r} у {of} — не ссылка, за ней ничего нет.{hint}",
+    ),
+    "E726": Text(
+        "1c-developer",
+        "{place}: {of} has no virtual table {key!r}.{hint}",
+        "{place}: у {of} нет виртуальной таблицы {key!r}.{hint}",
+    ),
+    "E727": Text(
+        "1c-developer",
+        "{place}: {of} takes no parameter {key!r}.{hint}",
+        "{place}: {of} не принимает параметр {key!r}.{hint}",
+    ),
+    "E728": Text(
+        "1c-developer",
+        "{place}: the filter {text!r} cannot be read: {detail}.{hint}",
+        "{place}: отбор {text!r} не разобрать: {detail}.{hint}",
+    ),
+    "E729": Text(
+        "1c-developer",
+        "{place}: {key} is a reference of several types; plain comparison finds nothing and says nothing. Write {key} eq cast(guid'…', 'Document_…').",
+        "{place}: {key} — ссылка составного типа; простое сравнение молча ничего не найдёт. Пишите {key} eq cast(guid'…', 'Document_…').",
+    ),
+    "E730": Text(
+        "1c-developer", "{place}: the marker {key!r}: {detail}.{hint}", "{place}: метка {key!r}: {detail}.{hint}"
+    ),
+    "E731": Text(
+        "1c-developer",
+        "{place}: the base publishes no exchange plan {key!r}.{hint}",
+        "{place}: база не публикует план обмена {key!r}.{hint}",
+    ),
+    "E732": Text(
+        "1c-developer",
+        "This is no $metadata of a base: {detail}. Take it from …/odata/standard.odata/$metadata.",
+        "Это не $metadata базы: {detail}. Возьмите его по адресу …/odata/standard.odata/$metadata.",
+    ),
+    "E733": Text(
+        "1c-developer",
+        "{place}: {key!r} cannot be written: {detail}.",
+        "{place}: {key!r} нельзя записать: {detail}.",
+    ),
+    "E741": Text(
+        "1c-developer",
+        "{path}: the record has no {key!r}.{hint}",
+        "{path}: в записи нет {key!r}.{hint}",
+    ),
+    "E742": Text(
+        "1c-developer",
+        "{path}: {value!r} from {source} is not {wanted} ({place}).",
+        "{path}: {value!r} из {source} — не {wanted} ({place}).",
+    ),
+    "E743": Text(
+        "1c-developer",
+        "{path}: the word {value!r} from {source} is not in the dictionary ({place}).{hint} Add it, or say unlisted: keep.",
+        "{path}: слова {value!r} из {source} нет в словаре ({place}).{hint} Добавьте его или укажите unlisted: keep.",
+    ),
+    "E744": Text(
+        "1c-developer",
+        "{path}: the expression {text!r} failed: {detail} ({place}).",
+        "{path}: выражение {text!r} не вычислилось: {detail} ({place}).",
+    ),
+    "E745": Text(
+        "1c-developer",
+        "{path}: {via} has no record {value!r} ({place}). Check that the user of the exchange may read it.",
+        "{path}: в {via} нет записи {value!r} ({place}). Проверьте, что пользователю обмена она доступна.",
+    ),
+    "E746": Text(
+        "1c-developer",
+        "{path}: the key is empty, the record cannot be told from others ({place}). Leave such records out with where or when.",
+        "{path}: ключ пуст, запись не отличить от других ({place}). Исключите такие записи через where или when.",
+    ),
+    "E747": Text(
+        "1c-developer",
+        "{failed} of {total} cases differ. Mend the mapping, or the cases if the new result is meant.",
+        "Не сошлось случаев: {failed} из {total}. Исправьте маппинг или случаи, если новый результат задуман.",
+    ),
+    "E748": Text(
+        "1c-developer",
+        "Nothing is published under {name!r}{version}. `syncd mapping history` tells what is.",
+        "Под именем {name!r}{version} ничего не опубликовано. Что опубликовано, покажет `syncd mapping history`.",
+    ),
+    "E749": Text(
+        "1c-developer",
+        "The mapping has {count} mistakes; nothing was published.",
+        "В маппинге ошибок: {count}; ничего не опубликовано.",
     ),
 }
 
