@@ -1,36 +1,21 @@
-"""Staging: records of one package go by COPY into temporary tables, from where ``syncd.store.merge`` takes them.
-
-Rows are rendered in Postgres' text format with control characters as delimiter and NULL mark, so that nothing but
-backslash and line ends needs escaping; readers have removed control characters from the data, and a record that holds
-one all the same is refused.
-"""
+"""Staging: rows of one package go by COPY into temporary tables, from where ``syncd.store.merge`` takes them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-import orjson
 from psycopg import sql
-from xxhash import xxh3_128_hexdigest
 
-from syncd.errors import DataError
 from syncd.model import ENTITIES, Entity
 from syncd.model.entity import Kind
 from syncd.model.records import Record
 from syncd.store.db import Conn
+from syncd.store.rows import DELIMITER, KEY_LIMIT, NULL, Rows, Table, render
 
-DELIMITER: Final = "\x1f"
-NULL: Final = "\x1e"
+__all__ = ["DELIMITER", "KEY_LIMIT", "NULL", "Stage", "render", "scope_name", "stage_name"]
+
 _FLUSH_BYTES: Final = 1 << 20
-KEY_LIMIT: Final = 2_000
-"""Longest key (all its texts together) or searched text, bytes: a row of an index of Postgres holds 2,704."""
-_UNUSABLE: Final = re.compile(rb"[\x00\x1e\x1f]").search
-_NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search  # not a backslash that only stands before "u0000"
 _FILE_SHIFT: Final = 40  # a row's number holds its file in the upper bits, so that a broken file can be taken back
 
 STAGE_TYPES: Final[dict[Kind, str]] = {
@@ -39,124 +24,19 @@ STAGE_TYPES: Final[dict[Kind, str]] = {
 }  # fmt: skip
 
 
-def _moment(value: datetime) -> str:
-    return value.isoformat()
-
-
-def _boolean(value: bool) -> str:
-    return "t" if value else "f"
-
-
-class _Unusable(Exception):
-    """A text that Postgres cannot hold."""
-
-
-def _json(value: object) -> str:
-    text = orjson.dumps(value)
-    if b"\\u0000" in text and _NUL_IN_JSON(text):
-        raise _Unusable("control characters")
-    return text.decode()
-
-
-_RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
-    "text": None, "decimal": str, "integer": str, "boolean": _boolean, "timestamp": _moment,
-    "list": _json, "map": _json,
-}  # fmt: skip
-
-_Plan = tuple[tuple[Callable[[Any], str] | None, ...], tuple[tuple[str, Callable[[Any], str] | None], ...]]
-
-
-@cache
-def _plan(name: str) -> _Plan:
-    """How to render the key and the fields of an entity."""
-    entity = ENTITIES[name]
-    return (
-        tuple(_RENDER[field.kind] for field in entity.key),
-        tuple((field.name, _RENDER[field.kind]) for field in entity.fields),
-    )
-
-
-def render(record: Record) -> tuple[bytes, str]:
-    """The record's row without its number, and the hash of what it states.
-
-    Raises ``DataError`` E215 when a text cannot be stored.
-    """
-    key_plan, field_plan = _plan(record.entity)
-    stated = record.fields.get
-    nulls = 0
-    try:
-        values = [v if show is None else show(v) for v, show in zip(record.key, key_plan, strict=True)]
-        for name, show in field_plan:
-            value = stated(name)
-            if value is None:
-                nulls += 1
-                values.append(NULL)
-            else:
-                values.append(value if show is None else show(value))
-        if record.extra:
-            values.append(_json(record.extra))
-        else:
-            nulls += 1
-            values.append(NULL)
-        values.append("t" if record.deleted else "f")
-        values.append("t" if record.stub else "f")
-        body = DELIMITER.join(values).encode()
-        if len(body) > KEY_LIMIT:
-            _fits_indexes(record)
-    except (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable) as error:  # a surrogate on its own, as a rule
-        raise DataError("E215", path=record.entity, detail=str(error)) from error
-    if body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body:
-        raise DataError("E215", path=record.entity, detail="control characters")
-    return _escaped(body), xxh3_128_hexdigest(body)
-
-
-def _fits_indexes(record: Record) -> None:
-    """Raises ``_Unusable`` for an id or a searched text (Артикул) too long for an index of Postgres."""
-    texts = [record.fields.get(name) for name in ENTITIES[record.entity].filters]
-    if sum(len(str(part).encode()) for part in record.key) > KEY_LIMIT or any(
-        isinstance(text, str) and len(text.encode()) > KEY_LIMIT for text in texts
-    ):
-        raise _Unusable(f"an id or Артикул of more than {KEY_LIMIT} bytes")
-
-
-def _escaped(body: bytes) -> bytes:
-    if b"\\" in body or b"\n" in body or b"\r" in body:
-        return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return body
-
-
-def _scope_key(of: str) -> bytes | None:
-    """A key for COPY; ``None`` for one that Postgres cannot hold, under which nothing can have been stored."""
-    try:
-        body = of.encode()
-    except UnicodeEncodeError:
-        return None
-    return None if _UNUSABLE(body) else _escaped(body)
-
-
-@dataclass(slots=True)
-class _Buffer:
-    """Rows of one table on their way."""
-
-    lines: list[bytes]
-    size: int
-
-
 class Stage:
     """Temporary tables of one import on one dedicated connection in autocommit."""
 
     def __init__(self, conn: Conn) -> None:
         self._conn = conn
-        self._buffers: dict[str, _Buffer] = {}
-        self._number = 0
-        self._refused: set[tuple[str, Any]] = set()
+        self._rows = Rows()
         self.entities: set[str] = set()
         self.scopes: set[str] = set()
 
     def begin_file(self, index: int) -> None:
         """Rows added from now on belong to file ``index`` of the package."""
-        self._number = index << _FILE_SHIFT
-        self._refused.clear()
+        self._rows.number = index << _FILE_SHIFT
+        self._rows.refused.clear()
 
     def drop_file(self, index: int) -> None:
         """Take back all rows of one file: it turned out to be broken."""
@@ -169,40 +49,30 @@ class Stage:
 
     def add(self, record: Record) -> None:
         """Stage one record. Raises ``DataError`` when it cannot be stored; nothing is staged then."""
-        try:
-            body, digest = render(record)
-        except DataError:
-            self._refused.add((record.entity, record.key[0]))
-            raise
-        if record.entity not in self.entities:
-            self._create(ENTITIES[record.entity])
-        self._number += 1
-        self._put(stage_name(record.entity), b"%d\x1f%b\x1f%b\n" % (self._number, body, digest.encode()))
+        self._rows.add(record)
+        if self._rows.size >= _FLUSH_BYTES:
+            self.flush()
 
     def whole_set(self, entity: str, of: str) -> None:
-        """Stage the statement that all records of ``entity`` under ``of`` have been stated.
+        """Stage the statement that all records of ``entity`` under ``of`` have been stated; see ``Rows.whole_set``."""
+        self._rows.whole_set(entity, of)
 
-        Of a set with a refused record not all is known, so nothing of what is stored may go: nothing is staged then.
-        """
-        key = _scope_key(of)
-        if key is None or (entity, of) in self._refused:
-            return
-        if entity not in self.scopes:
-            self.scopes.add(entity)
-            self._conn.execute(
-                sql.SQL('CREATE TEMP TABLE {} (n bigint, of_key text COLLATE "C")').format(
-                    sql.Identifier(scope_name(entity))
-                )
-            )
-            if entity not in self.entities:
-                self._create(ENTITIES[entity])
-        self._number += 1
-        self._put(scope_name(entity), b"%d\x1f%b\n" % (self._number, key))
+    def reserve(self, rows: int) -> int:
+        """Keep numbers for rows that are rendered elsewhere. Returns the one before their first."""
+        before = self._rows.number
+        self._rows.number += rows
+        return before
+
+    def take(self, lines: Mapping[Table, bytes], refused: set[tuple[str, object]]) -> None:
+        """Stage rows that were rendered elsewhere, under numbers reserved for them, and what was refused of them."""
+        self._rows.refused |= refused
+        for table, data in lines.items():
+            self._copy(table, data)
 
     def flush(self) -> None:
         """Send what is buffered to the server."""
-        for table in list(self._buffers):
-            self._copy(table)
+        for table, data in self._rows.take().items():
+            self._copy(table, data)
 
     def analyze(self) -> None:
         """Let the planner know what was staged: temporary tables are analysed by nobody else."""
@@ -212,20 +82,16 @@ class Stage:
         for name in self.scopes:
             self._conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(scope_name(name))))
 
-    def _put(self, table: str, line: bytes) -> None:
-        buffer = self._buffers.get(table)
-        if buffer is None:
-            buffer = self._buffers[table] = _Buffer([], 0)
-        buffer.lines.append(line)
-        buffer.size += len(line)
-        if buffer.size >= _FLUSH_BYTES:
-            self._copy(table)
-
-    def _copy(self, table: str) -> None:
-        buffer = self._buffers.pop(table)
-        statement = sql.SQL("COPY {} FROM STDIN WITH (DELIMITER E'\\x1f', NULL E'\\x1e')").format(sql.Identifier(table))
+    def _copy(self, table: Table, data: bytes) -> None:
+        entity, scope = table
+        if entity not in self.entities:
+            self._create(ENTITIES[entity])
+        if scope and entity not in self.scopes:
+            self._create_scope(entity)
+        name = sql.Identifier(scope_name(entity) if scope else stage_name(entity))
+        statement = sql.SQL("COPY {} FROM STDIN WITH (DELIMITER E'\\x1f', NULL E'\\x1e')").format(name)
         with self._conn.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(b"".join(buffer.lines))
+            copy.write(data)
 
     def _create(self, entity: Entity) -> None:
         self.entities.add(entity.name)
@@ -236,8 +102,15 @@ class Stage:
                 sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(STAGE_TYPES[field.kind] + collation))
             )
         columns += [sql.SQL("extra text, deleted boolean, stub boolean, content_hash uuid")]
+        # rows of up to a page are kept as they are: compressing what is read once costs more than it saves
+        statement = sql.SQL("CREATE TEMP TABLE {} ({}) WITH (toast_tuple_target = 8160)")
         table = sql.Identifier(stage_name(entity.name))
-        self._conn.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(table, sql.SQL(", ").join(columns)))
+        self._conn.execute(statement.format(table, sql.SQL(", ").join(columns)))
+
+    def _create_scope(self, entity: str) -> None:
+        self.scopes.add(entity)
+        statement = sql.SQL('CREATE TEMP TABLE {} (n bigint, of_key text COLLATE "C")')
+        self._conn.execute(statement.format(sql.Identifier(scope_name(entity))))
 
 
 def stage_name(entity: str) -> str:

@@ -1,0 +1,173 @@
+"""Rows of the staging tables as COPY takes them, rendered without a connection: helper processes do it too.
+
+Postgres' text format with control characters as delimiter and NULL mark, so that nothing but backslash and line ends
+needs escaping; readers have removed control characters from the data, and a record that holds one all the same is
+refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from xxhash import xxh3_128_hexdigest
+
+from syncd.errors import DataError
+from syncd.model import ENTITIES
+from syncd.model.entity import Kind
+from syncd.model.records import Record
+
+DELIMITER: Final = "\x1f"
+NULL: Final = "\x1e"
+KEY_LIMIT: Final = 2_000
+"""Longest key (all its texts together) or searched text, bytes: a row of an index of Postgres holds 2,704."""
+_UNUSABLE: Final = re.compile(rb"[\x00\x1e\x1f]").search
+_NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search  # not a backslash that only stands before "u0000"
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat()
+
+
+def _boolean(value: bool) -> str:
+    return "t" if value else "f"
+
+
+class _Unusable(Exception):
+    """A text that Postgres cannot hold."""
+
+
+def _json(value: object) -> str:
+    text = orjson.dumps(value)
+    if b"\\u0000" in text and _NUL_IN_JSON(text):
+        raise _Unusable("control characters")
+    return text.decode()
+
+
+_RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
+    "text": None, "decimal": str, "integer": str, "boolean": _boolean, "timestamp": _moment,
+    "list": _json, "map": _json,
+}  # fmt: skip
+
+_Plan = tuple[tuple[Callable[[Any], str] | None, ...], tuple[tuple[str, Callable[[Any], str] | None], ...]]
+
+
+@cache
+def _plan(name: str) -> _Plan:
+    """How to render the key and the fields of an entity."""
+    entity = ENTITIES[name]
+    return (
+        tuple(_RENDER[field.kind] for field in entity.key),
+        tuple((field.name, _RENDER[field.kind]) for field in entity.fields),
+    )
+
+
+def render(record: Record) -> tuple[bytes, str]:
+    """The record's row without its number, and the hash of what it states.
+
+    Raises ``DataError`` E215 when a text cannot be stored.
+    """
+    key_plan, field_plan = _plan(record.entity)
+    stated = record.fields.get
+    nulls = 0
+    try:
+        values = [v if show is None else show(v) for v, show in zip(record.key, key_plan, strict=True)]
+        for name, show in field_plan:
+            value = stated(name)
+            if value is None:
+                nulls += 1
+                values.append(NULL)
+            else:
+                values.append(value if show is None else show(value))
+        if record.extra:
+            values.append(_json(record.extra))
+        else:
+            nulls += 1
+            values.append(NULL)
+        values.append("t" if record.deleted else "f")
+        values.append("t" if record.stub else "f")
+        body = DELIMITER.join(values).encode()
+        if len(body) > KEY_LIMIT:
+            _fits_indexes(record)
+    except (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable) as error:  # a surrogate on its own, as a rule
+        raise DataError("E215", path=record.entity, detail=str(error)) from error
+    if body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body:
+        raise DataError("E215", path=record.entity, detail="control characters")
+    return _escaped(body), xxh3_128_hexdigest(body)
+
+
+def _fits_indexes(record: Record) -> None:
+    """Raises ``_Unusable`` for an id or a searched text (Артикул) too long for an index of Postgres."""
+    texts = [record.fields.get(name) for name in ENTITIES[record.entity].filters]
+    if sum(len(str(part).encode()) for part in record.key) > KEY_LIMIT or any(
+        isinstance(text, str) and len(text.encode()) > KEY_LIMIT for text in texts
+    ):
+        raise _Unusable(f"an id or Артикул of more than {KEY_LIMIT} bytes")
+
+
+def _escaped(body: bytes) -> bytes:
+    if b"\\" in body or b"\n" in body or b"\r" in body:
+        return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return body
+
+
+def _scope_key(of: str) -> bytes | None:
+    """A key for COPY; ``None`` for one that Postgres cannot hold, under which nothing can have been stored."""
+    try:
+        body = of.encode()
+    except UnicodeEncodeError:
+        return None
+    return None if _UNUSABLE(body) else _escaped(body)
+
+
+Table = tuple[str, bool]
+"""An entity, and whether its whole sets are meant."""
+
+
+class Rows:
+    """Rows that wait to be sent, by table. ``number`` is that of the last one: they grow in the order of statement."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.size = 0
+        self.lines: dict[Table, list[bytes]] = {}
+        self.refused: set[tuple[str, Any]] = set()
+        """Entities and first key parts of records that cannot be stored."""
+
+    def add(self, record: Record) -> None:
+        """One record. Raises ``DataError`` when it cannot be stored; there is no row then."""
+        try:
+            body, digest = render(record)
+        except DataError:
+            self.refused.add((record.entity, record.key[0]))
+            raise
+        self.number += 1
+        self._put((record.entity, False), b"%d\x1f%b\x1f%b\n" % (self.number, body, digest.encode()))
+
+    def whole_set(self, entity: str, of: str) -> None:
+        """The statement that all records of ``entity`` under ``of`` have been stated.
+
+        Of a set with a refused record not all is known, so nothing of what is stored may go: there is no row then.
+        """
+        key = _scope_key(of)
+        if key is None or (self.refused and (entity, of) in self.refused):
+            return
+        self.number += 1
+        self._put((entity, True), b"%d\x1f%b\n" % (self.number, key))
+
+    def take(self) -> dict[Table, bytes]:
+        """What waits, by table; nothing waits after it."""
+        taken = {table: b"".join(lines) for table, lines in self.lines.items()}
+        self.lines, self.size = {}, 0
+        return taken
+
+    def _put(self, table: Table, line: bytes) -> None:
+        lines = self.lines.get(table)
+        if lines is None:
+            lines = self.lines[table] = []
+        lines.append(line)
+        self.size += len(line)
