@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -79,6 +79,18 @@ class Worker(_Section):
     lease_seconds: float = Field(default=20, ge=5, le=3600)
 
 
+class Health(_Section):
+    """How the infobases we call are asked whether they are well. Times in seconds."""
+
+    interval_seconds: float = Field(default=30, ge=1, le=86_400)
+    down_interval_seconds: float = Field(default=15, ge=1, le=86_400)
+    locked_interval_seconds: float = Field(default=120, ge=1, le=86_400)
+    timeout_seconds: float = Field(default=60, ge=1, le=600)
+    down_after: int = Field(default=3, ge=1, le=100)
+    up_after: int = Field(default=2, ge=1, le=100)
+    slow_seconds: float = Field(default=10, gt=0, le=600)
+
+
 class Exchange(_Section):
     """The CommerceML exchange in which 1C calls us."""
 
@@ -125,9 +137,11 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(_expanded)] = Field(default_factory=lambda: user_data_path("syncd"))
     lang: Literal["ru", "en"] | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "Europe/Moscow"
+    secret_key: SecretStr | None = None
     log: Log = Log()
     api: Api = Api()
     worker: Worker = Worker()
+    health: Health = Health()
     exchange: Exchange = Exchange()
     imports: Imports = Imports()
     journal: Journal = Journal()
@@ -271,5 +285,5 @@ def _wrong_value(error: ErrorDetails, document: Document) -> ConfigError:
     key = ".".join(str(part) for part in error["loc"] if not str(part).startswith(("function-", "constrained-")))
     variable = _variable(key)
     where = variable if os.environ.get(variable) else document.lines.get(key, "?")
-    given = "" if key.endswith("_url") else tr(f", not {error['input']!r}", f", а не {error['input']!r}")
+    given = "" if key.endswith(("_url", "_key")) else tr(f", not {error['input']!r}", f", а не {error['input']!r}")
     return ConfigError("E406", key=key, detail=f"{said(error)}{given} ({where})")
