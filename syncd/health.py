@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from syncd import journal
-from syncd.queue import outbox
+from syncd.queue import view
 from syncd.store import access, packages, runs
 from syncd.store.db import Conn, every, one
 
@@ -64,7 +64,7 @@ def overview(conn: Conn, tenant: str) -> dict[str, Any]:
             {"name": row["name"], "dialect": row["dialect"], "seen_at": row["seen_at"]}
             for row in access.infobases(conn, tenant)
         ],
-        "outbox": outbox.summary(conn, tenant),
+        "outbox": view.summary(conn, tenant),
         "packages": packages.opened(conn, tenant),
         "packages_open": packages.count_opened(conn, tenant),
         "removals_held": [

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from syncd.api.auth import Ctx, Reader, Seller
 from syncd.api.entities import answer, refuse_unknown
 from syncd.errors import CATALOGUE, RequestError
-from syncd.queue import outbox
+from syncd.queue import view
 from syncd.store.db import Conn, Row, one
 from syncd.sync import orders as use_case
 from syncd.sync.orders import NewLine, NewOrder
@@ -166,7 +166,7 @@ def _full(conn: Conn, tenant: str, id_: UUID) -> dict[str, Any]:
         raise RequestError("E305", status=404, what="Order", id=str(id_))
     found = _order(row)
     found["history"] = use_case.history(conn, tenant, id_)
-    found["delivery"] = _delivery(outbox.delivery_of(conn, tenant, "order", str(id_)))
+    found["delivery"] = _delivery(view.delivery_of(conn, tenant, "order", str(id_)))
     clock = one(conn, "SELECT extract(epoch FROM now() - %(known)s::timestamptz)::float AS age", known=row["known_at"])
     found["age_seconds"] = round(clock["age"], 1) if clock and clock["age"] is not None else None
     return found

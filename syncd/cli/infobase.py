@@ -26,7 +26,7 @@ from syncd.cli.runtime import DEFAULT_TENANT, database, settings, tenant_option
 from syncd.config import Settings
 from syncd.errors import Refused, RequestError
 from syncd.i18n import tr
-from syncd.queue import outbox
+from syncd.queue import acts
 from syncd.store import access
 from syncd.store.db import Conn
 
@@ -168,7 +168,7 @@ def remove(name: str, yes: bool, release: bool, tenant: str, output: Format) -> 
                f"База {name} больше не сможет обмениваться. Продолжить?"), yes=yes)  # fmt: skip
         with db.transaction() as conn:
             id_, released = _removable(conn, tenant, name, release=release)
-            outbox.unbind(conn, tenant, id_, by=os_user(), reason=f"infobase {name} removed")
+            acts.unbind(conn, tenant, id_, by=os_user(), reason=f"infobase {name} removed")
             access.remove_infobase(conn, tenant, name)
     if output != "table":
         click.echo(dump({"tenant": tenant, "name": name, "removed": True, "released": released}))
@@ -183,7 +183,7 @@ def _removable(conn: Conn, tenant: str, name: str, *, release: bool) -> tuple[UU
     found = access.infobase_id(conn, tenant, name)
     if found is None:
         raise RequestError("E305", what=_what(), id=name)
-    count = outbox.bound(conn, tenant, found)
+    count = acts.bound(conn, tenant, found)
     if count and not release:
         raise Refused("E414", name=name, count=count)
     return found, count

@@ -30,7 +30,7 @@ from syncd.cli.output import (
 from syncd.cli.runtime import database, tenant_option
 from syncd.errors import CATALOGUE, Refused, RequestError
 from syncd.i18n import tr
-from syncd.queue import outbox as queue
+from syncd.queue import acts, view
 from syncd.store.db import Conn, Database, Row
 from syncd.store.order_tables import OUTBOX_STATES
 
@@ -81,9 +81,9 @@ def state_words(state: str, code: str | None) -> str:
 @output_option
 def list_(states: tuple[str, ...], everything: bool, limit: int, tenant: str, output: Format) -> None:
     """Open messages, newest first / незавершённые сообщения, сначала новые."""
-    wanted = states or (None if everything else queue.OPEN_STATES)
+    wanted = states or (None if everything else view.OPEN_STATES)
     with database() as db, db.transaction() as conn:
-        rows = queue.listing(conn, tenant, states=wanted, limit=limit + 1)
+        rows = view.listing(conn, tenant, states=wanted, limit=limit + 1)
     columns = [
         Column("id", "id", short), Column("number", tr("order", "заказ"), text),
         Column("storefront", tr("storefront", "витрина"), text), Column("state", tr("state", "состояние"), text),
@@ -110,7 +110,7 @@ def show(word: str, tenant: str, output: Format) -> None:
     """One message with its history / одно сообщение и его история."""
     with database() as db, db.transaction() as conn:
         row = _one(conn, tenant, word)
-        changes = queue.history(conn, tenant, row["id"])
+        changes = view.history(conn, tenant, row["id"])
     if output != "table":
         click.echo(dump({**document(row), "history": changes}))
         return
@@ -160,7 +160,7 @@ def _next(row: Row) -> str:
 
 def _one(conn: Conn, tenant: str, word: str) -> Row:
     """The message a word means; of several about one object the newest. Raises E305, E413."""
-    rows = queue.find(conn, tenant, word)
+    rows = view.find(conn, tenant, word)
     if not rows:
         raise RequestError("E305", what=tr("Message", "Сообщение"), id=word)
     if len({row["key"] for row in rows}) > 1:
@@ -174,7 +174,7 @@ def _one(conn: Conn, tenant: str, word: str) -> Row:
 
 @outbox.command("retry")
 @click.argument("words", metavar="[ID|NUMBER]...", nargs=-1)
-@click.option("--state", "states", multiple=True, type=click.Choice([*queue.RETRYABLE, "acknowledged"]),
+@click.option("--state", "states", multiple=True, type=click.Choice([*acts.RETRYABLE, "acknowledged"]),
               help="All in this state / все в этом состоянии")  # fmt: skip
 @click.option("--reason", required=True, help="Why; it is recorded / почему; записывается в историю")
 @click.option("--force", is_flag=True, help="Confirmed ones too / и подтверждённые 1С")
@@ -219,7 +219,7 @@ def _chosen(db: Database, tenant: str, words: Sequence[str], states: tuple[str, 
             row = _one(conn, tenant, word)
             found[row["id"]] = row
         if states:
-            found.update({row["id"]: row for row in queue.listing(conn, tenant, states=states, limit=None)})
+            found.update({row["id"]: row for row in view.listing(conn, tenant, states=states, limit=None)})
     return sorted(found.values(), key=lambda row: int(row["seq"]))
 
 
@@ -262,7 +262,7 @@ def _retry(db: Database, tenant: str, rows: list[Row], reason: str, *, force: bo
     by = os_user()
     for row in rows:
         with db.transaction() as conn:
-            if queue.retry(conn, tenant, row["id"], by=by, reason=reason, force=force):
+            if acts.retry(conn, tenant, row["id"], by=by, reason=reason, force=force):
                 done.add(row["id"])
     return done
 

@@ -22,7 +22,7 @@ from syncd.store.db import Conn, Row, every, execute, one
 
 _SUSPECT: Final = 1
 _PROVEN: Final = 2  # 1C confirmed others right before it failed on this one: it stays held
-_OPEN: Final = """state IN ('pending', 'waiting', 'sent', 'unconfirmed')
+_OPEN: Final = """endpoint_id IS NULL AND state IN ('pending', 'waiting', 'sent', 'unconfirmed')
     AND state NOT IN ('acknowledged', 'cancelled', 'superseded')"""  # the second line lets Postgres use the open index
 
 

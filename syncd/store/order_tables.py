@@ -164,14 +164,15 @@ outbox: Final = Table(
     Index(
         "outbox_due_idx",
         "endpoint_id",
+        "priority",
         "next_attempt_at",
         postgresql_where=text("state IN ('waiting', 'sent', 'unconfirmed') AND endpoint_id IS NOT NULL"),
     ),
     Index(
-        "outbox_sending_idx",
+        "outbox_claimed_idx",
         "endpoint_id",
         "claimed_at",
-        postgresql_where=text("state = 'sending'"),
+        postgresql_where=text("lease_id IS NOT NULL"),
     ),
     Index(
         "outbox_key_idx",
@@ -184,7 +185,7 @@ outbox: Final = Table(
     Index("outbox_batch_idx", "tenant", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
 )
 """``endpoint_id``: the target we call; null where 1C fetches the message itself (``sale/query``). ``priority``: 0 for
-live traffic, 1 for what a batch sends again. ``series`` counts the attempts begun by a person, ``looks`` the look-ups
+live traffic, 1 for what a batch sends again. ``lease_id`` is set while a worker delivers it or looks it up. ``series`` counts the attempts begun by a person, ``looks`` the look-ups
 since the outcome became unknown. ``payload``: the body where no canonical row holds it (events)."""
 
 outbox_change: Final = Table(

@@ -4,7 +4,7 @@ import getpass
 
 import pytest
 
-from syncd.queue import outbox
+from syncd.queue import acts
 from syncd.store.db import Database
 
 from .conftest import Order, Run
@@ -61,7 +61,7 @@ def test_show_tells_state_reason_and_history(
 ) -> None:
     message = order("1001", "rejected", code="E222")
     with db.transaction() as conn:
-        outbox.retry(conn, "default", message, by="anna", reason="lines were added")
+        acts.retry(conn, "default", message, by="anna", reason="lines were added")
     ran = run("outbox", "show", "1001")
     assert ran.code == 0
     assert "anna" in ran.out
@@ -136,8 +136,8 @@ def test_what_1c_confirmed_is_sent_again_only_by_force(run: Run, order: Order) -
 def test_a_confirmation_that_comes_meanwhile_is_not_undone(db: Database, order: Order) -> None:
     message = order("1001", "acknowledged")
     with db.transaction() as conn:
-        assert not outbox.retry(conn, "default", message, by="x", reason="y")
-        assert outbox.retry(conn, "default", message, by="x", reason="y", force=True)
+        assert not acts.retry(conn, "default", message, by="x", reason="y")
+        assert acts.retry(conn, "default", message, by="x", reason="y", force=True)
 
 
 def test_what_cannot_be_sent_again_makes_the_batch_partial(run: Run, order: Order) -> None:

@@ -131,10 +131,10 @@ def test_what_1c_refuses_alone_is_told_in_the_journal_and_can_be_sent_again(site
         held = site.row("SELECT id, error_code FROM outbox WHERE state = 'held'")
         assert held["error_code"] == "E223"
         found.base.poisoned.clear()
-        from syncd.queue import outbox
+        from syncd.queue import acts
 
         with site.ctx.db.transaction() as conn:
-            assert outbox.retry(conn, "default", held["id"], by="test", reason="repaired in 1C")
+            assert acts.retry(conn, "default", held["id"], by="test", reason="repaired in 1C")
         found.settle()
         assert found.held() == set()
         assert found.base.created["N-0002"] == 1

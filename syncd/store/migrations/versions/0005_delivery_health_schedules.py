@@ -217,7 +217,7 @@ def upgrade() -> None:
     op.create_index(
         "outbox_due_idx",
         "outbox",
-        ["endpoint_id", "next_attempt_at"],
+        ["endpoint_id", "priority", "next_attempt_at"],
         unique=False,
         postgresql_where=sa.text("state IN ('waiting', 'sent', 'unconfirmed') AND endpoint_id IS NOT NULL"),
     )
@@ -236,11 +236,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending' AND endpoint_id IS NOT NULL"),
     )
     op.create_index(
-        "outbox_sending_idx",
+        "outbox_claimed_idx",
         "outbox",
         ["endpoint_id", "claimed_at"],
         unique=False,
-        postgresql_where=sa.text("state = 'sending'"),
+        postgresql_where=sa.text("lease_id IS NOT NULL"),
     )
     op.add_column("outbox_change", sa.Column("endpoint_id", sa.Uuid(), nullable=True))
     op.add_column("outbox_change", sa.Column("error_code", sa.Text(), nullable=True))
