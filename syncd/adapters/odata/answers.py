@@ -3,8 +3,8 @@
 A record is a dict of texts, numbers, booleans, ``None`` and lists of rows. A number with a fraction is a ``Decimal``
 made from the digits as they came; a whole number is an ``int``. Dates stay texts of 1C's own clock
 (``literals.read_moment``), and Edm.Int64 stays the text 1C sends (``whole``): only metadata could tell it from a string
-of digits, and most fields are never looked at. A page of HTML, an answer cut in half, a JSON that is no OData: an error,
-never an empty set.
+of digits, and most fields are never looked at. A page of HTML, an answer cut in half, a JSON that is no OData: an
+error, never an empty set.
 """
 
 from __future__ import annotations

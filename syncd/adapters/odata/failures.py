@@ -40,6 +40,18 @@ class FormatRefused(RemoteError):
     """The publication does not speak the asked variant of JSON (code 3)."""
 
 
+class NameUnknown(TransportError):
+    """No address for the host's name."""
+
+
+class Unreachable(TransportError):
+    """No connection to the host: nothing was sent."""
+
+
+class Untrusted(ConfigError):
+    """The certificate of the host is not trusted: nothing was sent."""
+
+
 class SessionRefused(TransportError):
     """1C has no session for us now: pool full, licences used up, a cookie that ended, or maintenance."""
 

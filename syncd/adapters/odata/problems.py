@@ -24,7 +24,7 @@ _PLATFORM = re.compile(r"1[CС]:(?:Enterprise|Предприятие) 8[^<]{0,40
 _HANDLER = re.compile(r"\s*\{[\wА-Яа-яёЁ.]+\(\d+\)\}\s*:")
 _TAGS = re.compile(r"<(?:script|style|head)\b.*?</(?:script|style|head)>|<!--.*?-->|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
-_PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|\+?\d[\d\s()-]{8,}\d")
+_PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|(?<![\w-])\+?\d[\d\s()-]{8,}\d(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,13 @@ def clean(text: str) -> str:
     what it was sent, and the text goes to the journal.
     """
     line = " ".join(text.split())
-    line = _PRIVATE.sub(
-        lambda match: "***" if sum(map(str.isdigit, match[0])) >= 10 or "@" in match[0] else match[0], line
-    )
-    line = mask(line)
+    line = mask(_PRIVATE.sub(_hidden, line))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _hidden(found: re.Match[str]) -> str:
+    private = "@" in found[0] or sum(map(str.isdigit, found[0])) >= 10
+    return "***" if private else found[0]
 
 
 def _json(body: bytes) -> Problem | None:

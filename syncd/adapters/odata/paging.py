@@ -1,0 +1,115 @@
+"""Pages that overlap by one row, and the next one fetched ahead. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, Self
+
+from syncd.adapters.odata.answers import Page, Record
+
+BACK: Final = 3
+"""Pages to go back, at most, to find a row that has moved."""
+
+
+class Overlap:
+    """Where a read by ``$skip`` stands, and what of a page is new.
+
+    ``taken``: rows of the set before the next new one, as far as known. ``shifted``: a row was not where it had been.
+    Keys of the last pages are kept, so that a row met again after going back is not given twice.
+    """
+
+    def __init__(self, key: tuple[str, ...], size: int, taken: int = 0, last: tuple[str, ...] | None = None) -> None:
+        self.key = key
+        self.size = size
+        self.taken = taken
+        self.last = last
+        self.shifted = False
+        self.ended = False
+        self._recent: list[set[tuple[str, ...]]] = []
+        self._back = 0
+
+    @property
+    def skip(self) -> int:
+        """``$skip`` of the next request: one row less than was taken, and more after a shift."""
+        return max(0, self.taken - 1 - self._back * self.size)
+
+    @property
+    def top(self) -> int:
+        """``$top`` of the next request."""
+        return self.size + (1 if self.taken else 0)
+
+    def expect(self, page: Page, start: Callable[[tuple[int, int]], None]) -> None:
+        """Tell ``start`` the next request while this page is still to be worked on, if all goes as it should."""
+        records = page.records
+        usual = self.last is None or (bool(records) and self._of(records[0]) == self.last)
+        if usual and not self._back and len(records) >= self.top:
+            fresh = len(records) - (1 if self.last is not None else 0)
+            start((self.taken + fresh - 1, self.size + 1))
+
+    def take(self, page: Page) -> list[Record]:
+        """The new rows of the page that was asked for with ``skip`` and ``top``."""
+        records = page.records
+        begun = self.skip
+        more = len(records) >= self.top or page.next is not None
+        if self.last is None:
+            return self._taken(records, begun, more=more)
+        at = next((index for index, record in enumerate(records) if self._of(record) == self.last), None)
+        if at == 0 and not self._back:
+            return self._taken(records[1:], begun + 1, more=more)
+        self.shifted = True
+        if at is not None:
+            return self._taken(records[at + 1 :], begun + at + 1, more=more)
+        if self._back < BACK and begun > 0:
+            self._back += 1  # rows before this one have gone: the next request begins earlier
+            return []
+        known = set().union(*self._recent)
+        fresh = [record for record in records if self._of(record) not in known]
+        return self._taken(fresh, begun + len(records) - len(fresh), more=more)
+
+    def _taken(self, fresh: list[Record], before: int, *, more: bool) -> list[Record]:
+        keys = [self._of(record) for record in fresh]
+        if self.shifted:
+            known = set().union(*self._recent)
+            pairs = [(record, each) for record, each in zip(fresh, keys, strict=True) if each not in known]
+            self.taken = before + len(fresh)
+            fresh, keys = [record for record, _ in pairs], [each for _, each in pairs]
+        else:
+            self.taken = before + len(fresh)
+        if keys:
+            self.last = keys[-1]
+        self._recent = [*self._recent[-BACK:], set(keys)]
+        self._back = 0
+        self.ended = not more
+        return fresh
+
+    def _of(self, record: Record) -> tuple[str, ...]:
+        return tuple(str(record.get(part)) for part in self.key)
+
+
+class Ahead:
+    """Runs at most one request before it is asked for. An answer that is not wanted any more is thrown away."""
+
+    def __init__(self, work: Callable[[int, int], Page]) -> None:
+        self._work = work
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="odata-ahead")
+        self._started: tuple[tuple[int, int], Future[Page]] | None = None
+
+    def start(self, skip: int, top: int) -> None:
+        """Begin a request now."""
+        self._started = ((skip, top), self._pool.submit(self._work, skip, top))
+
+    def get(self, skip: int, top: int) -> Page:
+        """The page, begun before or now. Raises what the request raised."""
+        started, self._started = self._started, None
+        if started is not None and started[0] == (skip, top):
+            return started[1].result()
+        if started is not None:
+            started[1].cancel()
+        return self._work(skip, top)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
