@@ -7,6 +7,7 @@ from typing import Any
 from lxml.etree import _Element as Element
 
 from syncd.commerceml import blocks
+from syncd.commerceml.contracts import CONTRACTS
 from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.policy import Context
 from syncd.commerceml.values import text_of
@@ -26,7 +27,8 @@ _ENTREPRENEUR_INN = 12
 
 
 def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
-    """A counterparty. Within an order it may lack an ``Ид``: the key is then empty.
+    """A counterparty. Within an order it may lack an ``Ид``: the key is then empty, and its contracts are kept as they
+    came.
 
     Raises ``DataError`` E211 where it needs one.
     """
@@ -44,6 +46,8 @@ def read_party(element: Element, context: Context, *, needs_id: bool) -> Record:
                 fields[field] = text
         elif name == "Ид":
             identity = (item.text or "").strip()
+        elif name == CONTRACTS and needs_id:
+            continue  # records of their own
         elif name in ("Статус", "ПометкаУдаления"):
             gone = gone or blocks.deleted(name, item)
         elif not _structure(name, item, fields, extra) and name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from syncd.commerceml.requisites import ORDER_REQUISITES
 
@@ -17,11 +18,13 @@ class ReadPolicy:
     ``stocks_replace``: the warehouses stated for an offer are all it lies in.
     ``order_requisites``: requisite name (by ``requisites.normalised``) to a field of ``OrderDocument``, or to one of
     ``status_id, paid_number, paid_date, shipped_number, shipped_date``, from which fields follow.
+    ``zone``: where its clock stands, of which its times say nothing.
     """
 
     prices_replace: bool = True
     stocks_replace: bool = True
     order_requisites: Mapping[str, str] = field(default_factory=lambda: ORDER_REQUISITES)
+    zone: tzinfo = UTC
 
 
 @dataclass(slots=True)

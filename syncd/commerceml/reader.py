@@ -15,6 +15,7 @@ from lxml.etree import _Element as Element
 from syncd.commerceml import classifier, discounts
 from syncd.commerceml.books import BOOK, BOOKS, ITEMS, Books
 from syncd.commerceml.catalogue import read_product
+from syncd.commerceml.contracts import read_contracts
 from syncd.commerceml.documents import read_document
 from syncd.commerceml.encoding import CleanBytes, EncodingMismatch
 from syncd.commerceml.heads import Heads
@@ -174,7 +175,8 @@ class Reader:
             if name == "Документ":
                 return read_document(element, self._context)
             if name == "Контрагент":
-                return (read_party(element, self._context, needs_id=True),)
+                party = read_party(element, self._context, needs_id=True)
+                return (party, *read_contracts(element, party.key[0], self._context))
             if name == "ЭлементСправочника":
                 return self._books.item(element)
             if name in discounts.ENTITY_OF:

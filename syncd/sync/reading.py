@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
@@ -21,7 +22,7 @@ from syncd.store.stage import Stage
 from syncd.sync import removals
 from syncd.sync.context import Context
 from syncd.sync.newer import Newer, catalogue_of, seen_key
-from syncd.sync.sources import Source
+from syncd.sync.sources import Source, zone_of
 from syncd.sync.spool import Spool
 
 BAD_RECORDS_KEPT: Final = 1000
@@ -143,7 +144,8 @@ class _Document:
         chunks = _counted(state, source.open())
         self._filter = RecordFilter(chunks, self._load, encoding=encoding) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
-        self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx))
+        zone = zone_of(state.conn, state.claim, state.ctx.settings.zone)
+        self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx, zone))
 
     def _load(self, kind: str) -> Known:
         """What is known of a kind of record, loaded once for the package."""
@@ -251,12 +253,14 @@ def _collect(state: Run, document: _Document) -> None:
     state.bad.rows.extend(bad.rows[: BAD_RECORDS_KEPT - len(state.bad.rows)])
 
 
-def policy_of(ctx: Context) -> ReadPolicy:
+def policy_of(ctx: Context, zone: ZoneInfo) -> ReadPolicy:
+    """How the documents of an infobase in this zone are read."""
     imports = ctx.settings.imports
     return ReadPolicy(
         prices_replace=imports.prices == "replace",
         stocks_replace=imports.stocks == "replace",
         order_requisites=order_requisites(ctx.settings.exchange.order_requisites),
+        zone=zone,
     )
 
 

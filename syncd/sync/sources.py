@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from syncd.errors import DataError
 from syncd.store import packages, uploads
@@ -29,6 +30,13 @@ class Sources:
 
     readable: list[Source] = field(default_factory=list)
     broken: list[tuple[DataError, str]] = field(default_factory=list)
+
+
+def zone_of(conn: Conn, claim: Claim, default: str) -> ZoneInfo:
+    """Where the clock of the package's infobase stands."""
+    query = "SELECT zone FROM infobase WHERE tenant = %(t)s AND id = %(id)s"
+    row = one(conn, query, t=claim.tenant, id=claim.infobase_id)
+    return ZoneInfo(str(row["zone"]) if row else default)
 
 
 def sources(conn: Conn, claim: Claim) -> Sources:

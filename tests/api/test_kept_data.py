@@ -178,3 +178,16 @@ def test_an_order_born_in_1c_has_it_too(site: Site, onec: OneC, key: str) -> Non
     push(onec, "orders.xml", answer_of_1c("", "<СрокПлатежа>2026-03-10</СрокПлатежа><Валюта>RUB</Валюта>"), "sale")
     (order,) = items(site, key, "orders")
     assert order["extra_1c"]["СрокПлатежа"] == "2026-03-10"
+
+
+def test_contracts_are_listed_with_times_by_the_clock_of_their_base(site: Site, onec: OneC, key: str) -> None:
+    document = (
+        '<КоммерческаяИнформация ВерсияСхемы="3.1"><Контрагенты><Контрагент><Ид>c-1</Ид>'
+        "<Наименование>Лютик</Наименование><Договоры><Договор><Ид>d-1</Ид><ТипЦен>opt</ТипЦен>"
+        "<Дата>2026-02-01</Дата><КредитныйЛимит>100.50</КредитныйЛимит></Договор></Договоры></Контрагент>"
+        "</Контрагенты></КоммерческаяИнформация>"
+    )
+    push(onec, "contragents___1.xml", document.encode(), "sale")
+    (contract,) = items(site, key, "contracts?counterparty_id=c-1")
+    assert (contract["price_type_id"], contract["credit_limit"]) == ("opt", "100.50")
+    assert contract["date"] == "2026-01-31T21:00:00+00:00"

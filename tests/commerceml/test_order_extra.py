@@ -57,7 +57,7 @@ PARTY = """
 
 
 def test_a_counterparty_has_representatives_of_either_shape_and_whole_accounts(read_xml: Read) -> None:
-    (party,), _ = read_xml(PARTY)
+    (party, _), _ = read_xml(PARTY)
     assert party.fields["representatives"] == [
         {
             "relation": "Директор", "id": "r-1", "name": "Петров", "Пол": "М",
@@ -73,7 +73,9 @@ def test_a_counterparty_has_representatives_of_either_shape_and_whole_accounts(r
     ]  # fmt: skip
 
 
-def test_contracts_which_no_schema_has_are_kept_and_counted(read_xml: Read) -> None:
-    (party,), reader = read_xml(PARTY)
-    assert party.extra == {"Договоры": {"Договор": {"Ид": "d-1", "Номер": "7"}}}
-    assert dict(reader.unknown) == {"Контрагент/Договоры": 1}
+def test_contracts_come_beside_their_counterparty(read_xml: Read) -> None:
+    (party, contract), reader = read_xml(PARTY)
+    assert party.extra is None
+    assert (contract.entity, contract.key) == ("contract", ("d-1",))
+    assert contract.fields == {"counterparty_id": "c-1", "number": "7"}
+    assert dict(reader.unknown) == {}
