@@ -16,13 +16,14 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from syncd.errors import ConfigError
 from syncd.i18n import tr
+from syncd.schedules.settings import DEFAULTS, Schedule, with_defaults
 from syncd.yamlfile import Document, said
 
 FILES = (Path("config/syncd.yaml"), Path("/etc/syncd/syncd.yaml"))
@@ -145,6 +146,9 @@ class Settings(BaseSettings):
     exchange: Exchange = Exchange()
     imports: Imports = Imports()
     journal: Journal = Journal()
+    schedules: Annotated[dict[str, Schedule], BeforeValidator(with_defaults)] = Field(
+        default_factory=lambda: {name: Schedule.model_validate(one) for name, one in DEFAULTS.items()}
+    )
 
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -129,7 +129,7 @@ batch: Final = Table(
     Column("lease_id", Uuid()),
     moment("lease_until"),
     PrimaryKeyConstraint("tenant", "id"),
-    CheckConstraint("action IN ('retry', 'cancel', 'replay')", name="action"),
+    CheckConstraint("action IN ('retry', 'cancel', 'hold', 'release', 'replay')", name="action"),
     _one_of("state", BATCH_STATES),
     Index("batch_open_idx", "tenant", "id", postgresql_where=text("state IN ('running', 'paused')")),
 )

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_id", sa.Uuid(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("action IN ('retry', 'cancel', 'replay')", name=op.f("batch_action_check")),
+        sa.CheckConstraint("action IN ('retry', 'cancel', 'hold', 'release', 'replay')", name=op.f("batch_action_check")),
         sa.CheckConstraint("state IN ('running', 'paused', 'done', 'cancelled')", name=op.f("batch_state_check")),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("batch_pkey")),
     )
