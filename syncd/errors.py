@@ -840,6 +840,149 @@ CATALOGUE: dict[str, Text] = {
         "The mapping has {count} mistakes; nothing was published.",
         "В маппинге ошибок: {count}; ничего не опубликовано.",
     ),
+    # E940-E959: webhooks, e-mail, Telegram, events, issues
+    "E940": Text(
+        "administrator",
+        "{host} leads to {address}, which is no address of the open internet: nothing was sent. If it is yours, set allow_private for this endpoint: `syncd webhook add … --allow-private`.",
+        "{host} ведёт на {address}, это не адрес открытого интернета: ничего не отправлено. Если он ваш, включите allow_private у получателя: `syncd webhook add … --allow-private`.",
+    ),
+    "E941": Text(
+        "storefront",
+        "The webhook at {host} answered HTTP {status} instead of 2xx: {answer}. syncd repeats it for a day and a half; mend the receiver.",
+        "Вебхук {host} ответил HTTP {status} вместо 2xx: {answer}. syncd повторяет полтора дня; исправьте приёмник.",
+    ),
+    "E942": Text(
+        "storefront",
+        "The webhook at {host} answered 410: it is gone for good. The endpoint is disabled; `syncd webhook add` makes another.",
+        "Вебхук {host} ответил 410: адреса больше нет. Получатель отключён; новый создаёт `syncd webhook add`.",
+    ),
+    "E943": Text(
+        "administrator",
+        "The webhook at {host} redirects (HTTP {status}) to {location}; redirects are not followed. Give the endpoint its final address.",
+        "Вебхук {host} перенаправляет (HTTP {status}) на {location}; по перенаправлениям syncd не ходит. Укажите конечный адрес.",
+    ),
+    "E944": Text(
+        "administrator",
+        "{host} cannot be reached: {detail}. Nothing was sent; syncd keeps trying.",
+        "{host} недоступен: {detail}. Ничего не отправлено; syncd повторяет сам.",
+    ),
+    "E945": Text(
+        "storefront",
+        "{host} did not answer to the end: {detail}. The message is sent again with the same id; answer 2xx first and work afterwards.",
+        "{host} не ответил до конца: {detail}. Сообщение уйдёт снова с тем же id; сначала отвечайте 2xx, потом обрабатывайте.",
+    ),
+    "E946": Text(
+        "storefront",
+        "{host} asks to wait (HTTP {status}). syncd keeps trying, nothing is lost.",
+        "{host} просит подождать (HTTP {status}). syncd повторяет сам, ничего не потеряно.",
+    ),
+    "E947": Text(
+        "administrator",
+        "The mail server {host} refused the message: {detail}. Check the addresses of sender and recipients.",
+        "Почтовый сервер {host} не принял письмо: {detail}. Проверьте адреса отправителя и получателей.",
+    ),
+    "E948": Text(
+        "administrator",
+        "The mail server {host} does not take the login: {detail}. Check login and password of the endpoint.",
+        "Почтовый сервер {host} не принимает имя и пароль: {detail}. Проверьте их у получателя.",
+    ),
+    "E949": Text(
+        "administrator",
+        "The mail server {host} could not take the message now: {detail}. syncd keeps trying.",
+        "Почтовый сервер {host} сейчас не принял письмо: {detail}. syncd повторяет сам.",
+    ),
+    "E950": Text(
+        "administrator",
+        "Telegram refused the message (HTTP {status}): {detail}. Check the chat and that the bot is a member of it.",
+        "Telegram не принял сообщение (HTTP {status}): {detail}. Проверьте чат и что бот в нём состоит.",
+    ),
+    "E951": Text(
+        "administrator",
+        "Telegram does not know the bot (HTTP {status}). Check the token of the endpoint with @BotFather.",
+        "Telegram не знает такого бота (HTTP {status}). Проверьте токен получателя у @BotFather.",
+    ),
+    "E952": Text("administrator", "Endpoint: {key} {detail}.", "Получатель: {key} {detail}."),
+    "E953": Text(
+        "storefront",
+        "The signature does not fit: {detail}. Check the secret, and that the body is the bytes as they came.",
+        "Подпись не подходит: {detail}. Проверьте секрет и что тело — байты, как они пришли.",
+    ),
+    "E954": Text(
+        "administrator",
+        "{what} {name!r} was not found. Those there are: {known}.",
+        "{what} {name!r}: не найдено. Есть: {known}.",
+    ),
+    # E960-E979: schedules, pulls, filters, batches
+    "E960": Text(
+        "on-call",
+        "The filter is wrong at position {position}: {detail}.",
+        "Ошибка в фильтре, позиция {position}: {detail}.",
+    ),
+    "E961": Text(
+        "1c-developer",
+        "{asked} answered with something else than the data of the contract: {detail}. Nothing of it was taken, nothing was removed.",
+        "{asked}: в ответе не данные по договорённости: {detail}. Из него ничего не взято и ничего не удалено.",
+    ),
+    "E962": Text(
+        "administrator",
+        "{asked} cannot be reached: {detail}. syncd tries again by itself.",
+        "{asked}: нет связи: {detail}. syncd повторит сам.",
+    ),
+    "E963": Text(
+        "1c-developer",
+        "{asked}: 1C failed inside with status {status}: {detail}. syncd tries again by itself; look into 1C's event log.",
+        "{asked}: ошибка внутри 1С, код {status}: {detail}. syncd повторит сам; смотрите журнал регистрации 1С.",
+    ),
+    "E964": Text(
+        "1c-developer",
+        "{asked}: 1C refused with status {status}: {detail}. Check the publication and the rights of the user.",
+        "{asked}: 1С отказала, код {status}: {detail}. Проверьте публикацию и права пользователя.",
+    ),
+    "E965": Text(
+        "administrator",
+        "{schedule}: no enabled endpoint can pull {pull}. Check `syncd endpoint list`.",
+        "{schedule}: нет включённой конечной точки, которая отдаёт {pull}. Проверьте `syncd endpoint list`.",
+    ),
+    "E966": Text(
+        "1c-developer",
+        "{entity} {key}: field {path}: {detail}. The record was left out, the others were taken.",
+        "{entity} {key}: поле {path}: {detail}. Запись пропущена, остальные приняты.",
+    ),
+    "E967": Text(
+        "on-call",
+        "The full set of {entity} leaves out {absent} of {total}: nothing was removed. If it is right, run `syncd schedule run {schedule} --remove`.",
+        "В полном наборе {entity} нет {absent} из {total}: ничего не удалено. Если так и надо, запустите `syncd schedule run {schedule} --remove`.",
+    ),
+    "E968": Text(
+        "on-call",
+        "{schedule} is late: it has been due for {late}. Last good run: {last}. Why: {reason}.",
+        "{schedule} опаздывает: просрочка {late}. Последний удачный запуск: {last}. Почему: {reason}.",
+    ),
+    "E969": Text(
+        "syncd",
+        "The pull failed inside syncd: {error}. It runs again at its next time; tell the developers of syncd.",
+        "Внутренняя ошибка при получении данных: {error}. Запуск повторится в своё время; сообщите разработчикам syncd.",
+    ),
+    "E970": Text(
+        "syncd",
+        "The run was begun {times} times and its worker died each time. It is set aside; the next one runs at its time.",
+        "Запуск начинали {times} раз, и каждый раз процесс падал. Он отложен; следующий будет в своё время.",
+    ),
+    "E971": Text(
+        "on-call",
+        "Batch {id} is {state}: it cannot be told to {action}.",
+        "Пакет действий {id} в состоянии {state}: действие {action} невозможно.",
+    ),
+    "E972": Text(
+        "administrator",
+        "{what} said nothing for {seconds} s. The pull was given up and runs again.",
+        "{what}: нет ответа {seconds} с. Запуск прерван и будет повторён.",
+    ),
+    "E973": Text(
+        "on-call",
+        "{schedule} is no schedule for which there is an endpoint now. `syncd schedule list` shows those there are.",
+        "{schedule}: такого расписания или его конечной точки сейчас нет. Какие есть, покажет `syncd schedule list`.",
+    ),
 }
 
 

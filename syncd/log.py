@@ -28,6 +28,8 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(://[^\s/:@'\"]*):[^\s/'\"]*@"), rf"\1:{MASK}@"),
     (re.compile(r"\b(Basic|Bearer)\s+(?!realm\b)[\w+/=.~-]{3,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\bsk_[\w-]+"), f"sk_{MASK}"),
+    (re.compile(r"\bwhsec_[\w+/=-]+"), f"whsec_{MASK}"),
+    (re.compile(r"(?<!\d)\d{6,}:[\w-]{30,}"), MASK),  # the token of a Telegram bot
     # a header's value goes on to the end of its line ("Cookie: a=1; b=2") or of its quotes (('cookie', 'a=1; b=2'))
     (
         re.compile(
