@@ -685,8 +685,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E939": Text(
         "on-call",
-        "{host} failed while it was asked (HTTP {status}): {detail}. Nothing was changed there; it is asked again later.",
-        "{host} не смог ответить на запрос (HTTP {status}): {detail}. Там ничего не изменено; вопрос повторится позже.",
+        "{host} gave no answer to a question: {detail}. Nothing was changed there; it is asked again later.",
+        "{host} не дал ответа на вопрос: {detail}. Там ничего не изменено; вопрос повторится позже.",
     ),
     # E7xx: mappings; E701-E719 the file, E721-E739 the base, E741-E749 a record
     "E701": Text(
