@@ -14,7 +14,8 @@ from syncd.store import fingerprints
 from syncd.store.db import Conn, execute
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES, Run
-from syncd.store.seen import key_text, load, members
+from syncd.store.seen import load, members
+from syncd.store.stated import key_text
 
 _FETCH: Final = 5_000
 _TABLES: Final = {"product": "products", "offer": "offers", "reference_item": "reference_items"}

@@ -21,7 +21,7 @@ from syncd.errors import DataError, SyncdError
 from syncd.journal import Entry
 from syncd.mappings import orders as orders_mapping
 from syncd.model import ENTITIES
-from syncd.store import fingerprints, packages, runs
+from syncd.store import fingerprints, packages, runs, seen
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
@@ -146,7 +146,7 @@ def _remove_absent(state: Run, counters: dict[str, Counters], *, taken: bool) ->
     """Let the package begin or join a full export; one from the command line ends with it."""
     claim = state.claim
     if claim.lane != CATALOG_LANE:
-        state.seen.write(state.conn, claim.tenant, claim.id, seq=claim.source_seq, infobase_id=claim.infobase_id)
+        seen.write(state.conn, state.seen, claim.tenant, claim.id, seq=claim.source_seq, infobase_id=claim.infobase_id)
         return
     removed = removals.note(state.conn, claim, state.full, state.seen, state.ctx.settings.imports, taken=taken)
     for entity, number in removed.items():

@@ -16,7 +16,8 @@ from syncd.model.records import Record, WholeSet
 from syncd.store.db import Conn, every
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES as OF_KIND
-from syncd.store.seen import OF_OWNER, WITH_CATALOGUE, holds, key_text, load
+from syncd.store.seen import holds, load
+from syncd.store.stated import OF_OWNER, WITH_CATALOGUE, key_text
 
 _LATER: Final = sql.SQL("""
     SELECT keys FROM package_seen WHERE tenant = %(t)s AND entity = %(e)s AND seq > %(seq)s ORDER BY seq

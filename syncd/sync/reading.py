@@ -15,7 +15,7 @@ from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
 from syncd.errors import DataError
 from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
-from syncd.store import fingerprints, packages, seen
+from syncd.store import fingerprints, packages, stated
 from syncd.store.db import Conn
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
@@ -77,7 +77,7 @@ class Run:
     unknown: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     known: dict[str, Known] = field(default_factory=dict)
-    seen: seen.Seen = field(default_factory=seen.Seen)
+    seen: stated.Seen = field(default_factory=stated.Seen)
     """What the package states."""
     full: dict[tuple[str, str], bool] = field(default_factory=dict)
     """For each kind and catalogue (or book) met, whether a full export of it begins here."""
@@ -137,7 +137,7 @@ class _Document:
         self._source = source
         self.name = source.name
         self.bad = Bad()
-        self.seen = seen.Seen()
+        self.seen = stated.Seen()
         self.full: dict[tuple[str, str], bool] = {}
         self._offsets: dict[int, int] = {}
         self._of_offer: dict[str, str] = {}
@@ -214,7 +214,7 @@ class _Document:
         if isinstance(item, Record | WholeSet):
             if self._state.newer is not None and self._state.newer.has(item):
                 return False
-            if isinstance(item, Record) and item.entity in seen.OF_OFFERS:
+            if isinstance(item, Record) and item.entity in stated.OF_OFFERS:
                 if self._of_offer.get(item.entity) == item.key[0]:
                     return True  # the offer's price before this one has been remembered
                 self._of_offer[item.entity] = item.key[0]

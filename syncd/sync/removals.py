@@ -21,11 +21,12 @@ from syncd.config import Imports
 from syncd.errors import DataError, Refused, SyncdError
 from syncd.journal import Entry
 from syncd.store import absence, runs
+from syncd.store import seen as store_seen
 from syncd.store.absence import Absent
 from syncd.store.db import Conn
 from syncd.store.packages import Claim
 from syncd.store.runs import Run
-from syncd.store.seen import Seen
+from syncd.store.stated import Seen
 from syncd.sync.context import Context
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ def note(
     in. A catalogue without records neither begins nor ends anything.
     """
     removed: Counter[str] = Counter()
-    seen.write(conn, claim.tenant, claim.id, seq=claim.source_seq, infobase_id=claim.infobase_id)
+    store_seen.write(conn, seen, claim.tenant, claim.id, seq=claim.source_seq, infobase_id=claim.infobase_id)
     for kind, entity in runs.ENTITIES.items():
         for catalogue in sorted({found for of, found in seen.keys if of == entity and found}):
             scope = (entity, catalogue)
