@@ -29,12 +29,14 @@ class Document:
     hint: Hint = field(default=lambda _key, _model: "")
 
     @classmethod
-    def read(cls, path: Path, model: type[BaseModel], hint: Hint) -> Document:
+    def read(cls, path: Path, model: type[BaseModel], hint: Hint, *, text: str | None = None) -> Document:
         """Read the file as ``model`` describes it; unknown and repeated keys become ``problems`` (E401, E402).
+
+        With ``text`` that is taken for the file's content.
 
         Raises ``ConfigError`` E402 for what is no readable YAML file.
         """
-        root = _composed(path)
+        root = _composed(path, text)
         document = cls(path=path, hint=hint)
         if root is not None:
             document.values = document._section(root, model, "")
@@ -96,9 +98,10 @@ class Document:
         return _constructed(node)
 
 
-def _composed(path: Path) -> yaml.Node | None:
+def text_of(path: Path) -> str:
+    """The file's text. Raises ``ConfigError`` E402 when it cannot be read."""
     try:
-        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError("E402", file=path, detail=tr("there is no such file", "такого файла нет")) from None
     except OSError as error:
@@ -106,6 +109,12 @@ def _composed(path: Path) -> yaml.Node | None:
     except UnicodeDecodeError as error:
         en, ru = f"byte {error.start} is not UTF-8", f"байт {error.start} не в UTF-8"
         raise ConfigError("E402", file=path, detail=tr(en, ru)) from None
+
+
+def _composed(path: Path, text: str | None) -> yaml.Node | None:
+    content = text_of(path) if text is None else text
+    try:
+        return yaml.compose(content, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError("E402", file=path, detail=_yaml_trouble(error)) from None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from syncd import yamlfile
 from syncd.cli.output import (
     Column,
     Format,
@@ -20,15 +22,18 @@ from syncd.cli.output import (
     output_option,
     safe,
     talk,
+    text,
     yes_option,
 )  # fmt: skip
 from syncd.cli.runtime import DEFAULT_TENANT, database, settings, tenant_option
 from syncd.config import Settings
 from syncd.errors import Refused, RequestError
 from syncd.i18n import tr
+from syncd.mappings import orders as orders_mapping
 from syncd.queue import acts
-from syncd.store import access
+from syncd.store import access, infobase_words
 from syncd.store.db import Conn
+from syncd.store.infobase_words import Words
 
 
 @click.group()
@@ -146,11 +151,45 @@ def list_(tenant: str, output: Format) -> None:
     columns = [
         Column("name", tr("name", "имя")), Column("login", tr("login", "логин")),
         Column("dialect", tr("dialect", "диалект")),
-        Column("zone", tr("zone", "пояс")), Column("created_at", tr("made", "создана"), moment),
+        Column("zone", tr("zone", "пояс")), Column("orders_mapping", tr("own mapping", "свой файл"), text),
+        Column("created_at", tr("made", "создана"), moment),
         Column("seen_at", tr("seen, ago", "была, назад"), ago),
     ]  # fmt: skip
     emit(rows, columns, output, empty=tr("No infobase yet: syncd infobase add NAME --login LOGIN",
                                          "Баз пока нет: syncd infobase add ИМЯ --login ЛОГИН"))  # fmt: skip
+
+
+@infobase.command("mapping")
+@click.argument("name")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--default", "drop", is_flag=True, help="Back to exchange.orders_mapping / вернуться к общему файлу")
+@tenant_option
+def mapping(name: str, file: Path | None, drop: bool, tenant: str) -> None:
+    """The words of this base in orders: set, show, drop / слова этой базы в заказах: задать, показать, убрать.
+
+    Without FILE prints what the base has of its own. FILE is copied into Postgres and holds from the next exchange on.
+    """
+    if file and drop:
+        raise click.UsageError(tr("Give a file or --default, not both.", "Нужен файл или --default, а не оба."))
+    words = Words(str(file), yamlfile.text_of(file)) if file else None
+    if words:
+        orders_mapping.parse(words.text, Path(words.file))
+    with database() as db, db.transaction() as conn:
+        found = access.infobase_id(conn, tenant, name)
+        if found is None:
+            raise RequestError("E305", what=_what(), id=name)
+        if words or drop:
+            infobase_words.keep(conn, tenant, found, words)
+        else:
+            words = infobase_words.of(conn, tenant, found)
+            if words:
+                click.echo(words.text, nl=not words.text.endswith("\n"))
+    if words:
+        talk.print(safe(tr(f"{name}: own orders mapping, from {words.file}.",
+                           f"{name}: свой файл соответствий заказов, из {words.file}.")))  # fmt: skip
+    else:
+        talk.print(safe(tr(f"{name}: the orders mapping of the installation.",
+                           f"{name}: общий файл соответствий заказов.")))  # fmt: skip
 
 
 @infobase.command("remove")

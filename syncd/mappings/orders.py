@@ -1,7 +1,7 @@
 """Orders in the words of one 1C: how statuses, payment, delivery, taxes and currencies are called there.
 
-The file is ``exchange.orders_mapping``; ``config/mappings/orders.yaml`` explains every key. Without a file the defaults
-here hold, which are those of that file.
+The file is ``exchange.orders_mapping``, or one infobase's own; ``config/mappings/orders.yaml`` explains every key.
+Without a file the defaults here hold, which are those of that file.
 """
 
 from __future__ import annotations
@@ -184,7 +184,17 @@ def _defaults() -> OrdersMapping:
 
 @lru_cache(maxsize=16)
 def _loaded(path: Path) -> OrdersMapping:
-    document = Document.read(path, OrdersMapping, _hint)
+    return _checked(path, None)
+
+
+@lru_cache(maxsize=256)
+def parse(text: str, path: Path) -> OrdersMapping:
+    """The mapping with this text, which ``path`` is only named for in messages. Raises ``ConfigError`` as ``load``."""
+    return _checked(path, text)
+
+
+def _checked(path: Path, text: str | None) -> OrdersMapping:
+    document = Document.read(path, OrdersMapping, _hint, text=text)
     for problem in document.problems:
         raise problem
     try:

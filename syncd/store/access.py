@@ -94,7 +94,8 @@ def infobases(conn: Conn, tenant: str) -> list[Row]:
     """All infobases of a tenant; no secret among the columns."""
     return every(
         conn,
-        """SELECT id, name, login, dialect, zone, created_at, seen_at FROM infobase
+        """SELECT id, name, login, dialect, zone, orders_mapping ->> 'file' AS orders_mapping, created_at, seen_at
+           FROM infobase
            WHERE tenant = %(t)s ORDER BY name""",
         t=tenant,
     )

@@ -24,6 +24,7 @@ from syncd.store import access
 from syncd.store.access import Infobase, Session
 from syncd.sync import orders_out, receive, removals
 from syncd.sync.context import Context
+from syncd.sync.order_words import mapping_for
 
 _SETTLE_SECONDS: Final = 300.0
 """So long 1C is not called again for orders it was offered: it may still be working on them, or refuse one of them."""
@@ -98,7 +99,7 @@ class ExchangeService:
         self._passwords = Passwords()
         self.file_limit = ctx.settings.exchange.file_limit_bytes
         self.zip_accepted = ctx.settings.exchange.zip
-        self._mapping = orders_mapping.load(ctx.settings.exchange.orders_mapping)
+        orders_mapping.load(ctx.settings.exchange.orders_mapping)  # a wrong one is told now, not amid an exchange
 
     def login(self, tenant: str, login: str, password: str, type_: str, address: str | None) -> Opened:
         """See the port. Files of earlier sessions that wait for an import which never came are queued here."""
@@ -169,15 +170,17 @@ class ExchangeService:
             )  # fmt: skip
             for finding in allowed.findings:
                 journal.write(conn, session.tenant, _entry(session, finding))
+            mapping = mapping_for(conn, self._ctx.settings, session.tenant, session.infobase.id)
             document, _ = orders_out.offer(
-                conn, session, dialect, self._mapping, limit=allowed.limit, suspects=allowed.suspects
+                conn, session, dialect, mapping, limit=allowed.limit, suspects=allowed.suspects
             )
         return Orders(document, dialect.encoding)
 
     def info(self, session: Session, version: str | None) -> Orders:
         """See the port. A status without an id of its own goes by its name."""
         encoding = orders_out.dialect_of(session, version).encoding
-        mapping = self._mapping
+        with self._ctx.db.transaction() as conn:
+            mapping = mapping_for(conn, self._ctx.settings, session.tenant, session.infobase.id)
         document = write_info(
             statuses=[(rule.id or name, name, "") for name, rule in mapping.statuses.items() if rule.listed],
             payments=[(rule.id or code, rule.name, rule.kind) for code, rule in mapping.payments.items()],

@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from syncd import journal
-from syncd.errors import DataError, SyncdError
+from syncd.errors import ConfigError, DataError, SyncdError
 from syncd.journal import Entry
-from syncd.mappings import orders as orders_mapping
 from syncd.model import ENTITIES
 from syncd.store import fingerprints, packages, runs, seen
 from syncd.store.db import Conn, Database, execute, one
@@ -29,6 +28,7 @@ from syncd.store.stage import Stage
 from syncd.sync import orders_in, pictures, removals
 from syncd.sync.context import Context
 from syncd.sync.newer import Newer
+from syncd.sync.order_words import mapping_for
 from syncd.sync.reading import LeaseLost, Run, Stopping, Unsure, beat, read_file
 from syncd.sync.sources import sources
 from syncd.sync.spool import Spool
@@ -69,6 +69,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         with ctx.db.transaction() as conn:
             packages.release(conn, claim)
         return None
+    except ConfigError as error:  # of the infobase's own orders mapping
+        return _set_aside(ctx, claim, error)
     except Exception as error:
         log.exception("an import failed inside syncd", package=str(claim.id))
         return _set_aside(ctx, claim, DataError("E501", error=type(error).__name__), detail=repr(error))
@@ -174,8 +176,8 @@ def _learn(state: Run, counters: dict[str, Counters]) -> None:
 def _apply_orders(state: Run) -> Counters:
     """Orders in their order of arrival, then payments and shipments, which refer to them."""
     zone = ZoneInfo(_zone(state))
-    mapping = orders_mapping.load(state.ctx.settings.exchange.orders_mapping)
     claim, counters = state.claim, Counters()
+    mapping = mapping_for(state.conn, state.ctx.settings, claim.tenant, claim.infobase_id)
     seen: dict[str, str] = {}
     rank = {"unchanged": 0, "updated": 1, "created": 2}
     for document in state.spool:
@@ -283,7 +285,7 @@ def _entry(
     )  # fmt: skip
 
 
-def _set_aside(ctx: Context, claim: Claim, error: DataError, *, detail: str | None = None) -> Result | None:
+def _set_aside(ctx: Context, claim: Claim, error: SyncdError, *, detail: str | None = None) -> Result | None:
     """End a package that cannot be imported, so that the ones behind it go on. Its files stay."""
     with ctx.db.transaction() as conn:
         if not packages.finish(

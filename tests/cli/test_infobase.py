@@ -136,7 +136,7 @@ def test_listing_shows_every_base_and_no_secret(run: Run, db: Database) -> None:
     assert (table.code, "main" in table.out, "second" in table.out) == (0, True, True)
     rows = run("infobase", "list", "-o", "json").json
     assert [row["name"] for row in rows] == ["main", "second"]
-    assert set(rows[0]) == {"id", "name", "login", "dialect", "zone", "created_at", "seen_at"}
+    assert set(rows[0]) == {"id", "name", "login", "dialect", "zone", "orders_mapping", "created_at", "seen_at"}
     assert rows[0]["created_at"].endswith("Z")
     lines = run("infobase", "list", "-o", "jsonl").out.splitlines()
     assert len(lines) == 2
@@ -180,3 +180,32 @@ def test_texts_are_russian_for_russians(run: Run, db: Database, monkeypatch: pyt
     ran = run("infobase", "add", "main", "--login", "exchange", "--password-stdin", stdin="x")
     assert "Введите в настройках обмена 1С" in ran.err
     assert "уже есть" in run("infobase", "add", "main", "--login", "exchange", "--password-stdin", stdin="x").err
+
+
+def test_a_base_gets_a_mapping_of_its_own_shows_it_and_gives_it_up(run: Run, db: Database, tmp_path: Path) -> None:
+    add(run)
+    words = tmp_path / "own.yaml"
+    words.write_text("currencies: {RUB: руб}\n", encoding="utf-8")
+    assert run("infobase", "mapping", "main", str(words)).code == 0
+    words.unlink()
+    ran = run("infobase", "mapping", "main")
+    assert (ran.out, str(words) in ran.err) == ("currencies: {RUB: руб}\n", True)
+    assert run("infobase", "list", "-o", "json").json[0]["orders_mapping"] == str(words)
+    assert add(run, "--replace") == 0
+    assert run("infobase", "mapping", "main").out, "a new password leaves it alone"
+    assert run("infobase", "mapping", "main", "--default").code == 0
+    assert run("infobase", "mapping", "main").out == ""
+    assert run("infobase", "list", "-o", "json").json[0]["orders_mapping"] is None
+
+
+def test_a_wrong_mapping_of_a_base_is_told_by_line_and_not_kept(run: Run, db: Database, tmp_path: Path) -> None:
+    add(run)
+    words = tmp_path / "own.yaml"
+    words.write_text("payments:\n  card: {nam: Карта}\n", encoding="utf-8")
+    ran = run("infobase", "mapping", "main", str(words))
+    assert (ran.code != 0, f"{words}:2:10" in ran.err, "E401" in ran.err) == (True, True, True)
+    assert run("infobase", "mapping", "main", str(tmp_path / "none.yaml")).code != 0
+    assert run("infobase", "mapping", "main").out == ""
+    words.write_text("", encoding="utf-8")
+    assert run("infobase", "mapping", "other", str(words)).code == 3
+    assert run("infobase", "mapping", "main", str(words), "--default").code == 2

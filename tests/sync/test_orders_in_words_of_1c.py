@@ -14,6 +14,8 @@ from syncd.emulator.base import OrderBase
 from syncd.emulator.bitrix import BitrixModuleClient
 from syncd.emulator.client import StandardClient
 from syncd.errors import ConfigError
+from syncd.store import access, infobase_words, packages
+from syncd.store.infobase_words import Words
 from syncd.sync.worker import Worker
 from tests.api.site import ADDRESS, LOGIN, PASSWORD, OneC, Site, order_body, running, settings
 
@@ -124,3 +126,75 @@ def test_an_unknown_method_is_sent_as_the_storefront_calls_it(site: Site) -> Non
     onec = OneC(site)
     onec.checkauth("sale")
     assert "crypto &#8381;" in onec.query()
+
+
+OWN = "statuses: {Выдан: completed}\ncurrencies: {RUB: рубль}\npayments: {card: Картой}\n"
+
+
+def own_words(site: Site, login: str, text: str | None) -> None:
+    with site.ctx.db.transaction() as conn:
+        found = access.find_login(conn, "default", login)
+        assert found is not None
+        assert infobase_words.keep(conn, "default", found[0].id, Words("own.yaml", text) if text else None)
+
+
+def bound(site: Site, number: str, login: str) -> None:
+    """Let only this base be offered the order."""
+    site.rows(
+        """UPDATE outbox o SET infobase_id = i.id FROM infobase i, sales_order s
+           WHERE i.login = %(login)s AND s.number = %(n)s AND o.key = s.id::text RETURNING 1 AS x""",
+        login=login, n=number,
+    )  # fmt: skip
+
+
+def test_each_base_is_spoken_to_in_its_own_words(mapped: Site) -> None:
+    mapped.add_infobase(name="second", login="2c")
+    own_words(mapped, "2c", OWN)
+    key = mapped.key()
+    bases = {}
+    for number, login in (("W-1", LOGIN), ("W-2", "2c")):
+        placed = mapped.order(key, number, order_body(number, payment={"method": "card"})).json()
+        bound(mapped, number, login)
+        base = bases[login] = OrderBase()
+        with StandardClient(f"http://testserver{ADDRESS}", login, PASSWORD, transport=mapped.http._transport) as client:
+            assert session.exchange_orders(client, base).confirmed
+            base.set_status(number, "Выдан")
+            assert session.send_statuses(client, base).sent == 1
+        assert mapped.get(f"/v1/orders/{placed['id']}", key).json()["status"] == "completed"
+    first, second = bases[LOGIN].order("W-1"), bases["2c"].order("W-2")
+    assert (first.currency, first.requisites["Метод оплаты"]) == ("руб", "Банковская карта")
+    assert (second.currency, second.requisites["Метод оплаты"]) == ("рубль", "Картой")
+
+
+def test_mode_info_tells_a_base_its_own_statuses_at_once(mapped: Site) -> None:
+    onec = OneC(mapped)
+    onec.checkauth("sale")
+    assert "Ожидается согласование" in onec.ask("type=sale&mode=info").content.decode("windows-1251")
+    own_words(mapped, LOGIN, OWN)
+    told = onec.ask("type=sale&mode=info").content.decode("windows-1251")
+    assert ("Выдан" in told, "Ожидается согласование" in told) == (True, False)
+    own_words(mapped, LOGIN, None)
+    assert "Ожидается согласование" in onec.ask("type=sale&mode=info").content.decode("windows-1251")
+
+
+def test_an_own_mapping_that_no_longer_fits_is_told_by_line_and_costs_nothing(site: Site) -> None:
+    own_words(site, LOGIN, "statuses:\n  Выдан: handed\n")
+    key = site.key()
+    site.order(key, "k1", order_body())
+    onec = OneC(site)
+    onec.checkauth("sale")
+    answer = onec.ask("type=sale&mode=query").text
+    assert answer.startswith("failure\nE406")
+    assert "own.yaml:2" in answer
+    assert site.row("SELECT state FROM outbox")["state"] == "pending"
+    document = (
+        "<КоммерческаяИнформация><Документ><Ид>g</Ид><Номер>W-1</Номер><ХозОперация>Заказ товара</ХозОперация>"
+        "</Документ></КоммерческаяИнформация>"
+    )
+    assert onec.push("orders.xml", document.encode(), type_="sale").startswith("failure\nE406")
+    failed = site.row("SELECT id, error_code FROM package")
+    assert failed["error_code"] == "E406"
+    own_words(site, LOGIN, None)
+    with site.ctx.db.transaction() as conn:
+        packages.replay(conn, "default", failed["id"], by="test", reason="mapping mended")
+    assert [result.outcome for result in site.work()] == ["ok"]
