@@ -595,6 +595,16 @@ CATALOGUE: dict[str, Text] = {
         "1C does not keep the session it gave ({asked}): {detail}. Choose another `session` for the endpoint.",
         "1С не держит выданный сеанс ({asked}): {detail}. Выберите для точки обмена другой `session`.",
     ),
+    "E845": Text(
+        "1c-developer",
+        "1C made {ref} and did not keep its mark, so that it could not be found again; syncd marked it for deletion. See that nothing in 1C clears or shortens the field of the mark, then retry the delivery.",
+        "1С создала {ref}, но не сохранила его метку, найти его снова нельзя; syncd пометил его на удаление. Проверьте, что в 1С ничто не очищает и не укорачивает поле метки, и повторите доставку.",
+    ),
+    "E846": Text(
+        "1c-developer",
+        "The mapping cannot write order {order}: {detail}. Correct it, then retry the delivery.",
+        "Правила не могут записать заказ {order}: {detail}. Исправьте их и повторите доставку.",
+    ),
     # E920-E939: endpoints we call, 1C as an HTTP service, health
     "E920": Text(
         "administrator",
@@ -982,6 +992,32 @@ CATALOGUE: dict[str, Text] = {
         "on-call",
         "{schedule} is no schedule for which there is an endpoint now. `syncd schedule list` shows those there are.",
         "{schedule}: такого расписания или его конечной точки сейчас нет. Какие есть, покажет `syncd schedule list`.",
+    ),
+    # E9xx: delivery
+    "E901": Text(
+        "on-call",
+        "The worker that was delivering this message died. Another took it over; what had reached the target is looked up first.",
+        "Процесс, доставлявший это сообщение, погиб. Его подхватил другой; сначала проверяется, что уже дошло до получателя.",
+    ),
+    "E902": Text(
+        "on-call",
+        "The message was sent and the answer was lost ({detail}). Whether it was done is looked up before anything is sent again.",
+        "Сообщение отправлено, но ответ потерян ({detail}). Прежде чем отправлять снова, syncd проверит, выполнено ли оно.",
+    ),
+    "E903": Text(
+        "administrator",
+        "Endpoint {endpoint!r} has the kind {kind!r}, which this version of syncd cannot serve. Update all workers to one version.",
+        "У получателя {endpoint!r} вид {kind!r}, который эта версия syncd не обслуживает. Обновите все процессы до одной версии.",
+    ),
+    "E904": Text(
+        "on-call",
+        "Given up after {attempts} attempts; the last failed with {cause}: {detail}. Find the cause, then `syncd outbox retry`.",
+        "После попыток: {attempts} — остановлено; последняя ошибка {cause}: {detail}. Устраните причину и повторите: `syncd outbox retry`.",
+    ),
+    "E905": Text(
+        "on-call",
+        "What message {key!r} is about is not stored any more; there is nothing to send. `syncd outbox cancel` closes it.",
+        "Объекта сообщения {key!r} больше нет; отправлять нечего. Закройте его: `syncd outbox cancel`.",
     ),
 }
 

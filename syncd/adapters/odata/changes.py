@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
-from urllib.parse import quote
 from uuid import UUID
 
 from lxml import etree
@@ -136,7 +135,7 @@ def same_node(one: str | UUID, other: str | UUID) -> bool:
 
 
 def _point(client: Client, node: Node, number: int) -> dict[str, str]:
-    address = f"{client.endpoint.root}/{quote(node.plan)}(guid'{node.ref}')"
+    address = f"{client.endpoint.root}/{name(node.plan)}(guid'{node.ref}')"
     return {"DataExchangePoint": f"'{address}'", "MessageNo": str(number)}
 
 
