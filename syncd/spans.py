@@ -20,8 +20,11 @@ def span(text: str) -> timedelta:
     words = text.strip()
     parts = _PART.findall(words)
     if not parts or _PART.sub("", words).strip():
-        en, ru = f"{text!r} is no span of time: write 90s, 5m, 2h or 1d", f"{text!r} — не срок: пишите 90s, 5m, 2h или 1d"
-        raise ValueError(tr(en, ru))
+        en, ru = (
+            f"{text!r} is no span of time: write 90s, 5m, 2h or 1d",
+            f"{text!r} — не срок: пишите 90s, 5m, 2h или 1d",
+        )
+        raise ValueError(f"{text!r} {tr(en, ru)}")
     return timedelta(seconds=sum(int(number) * _UNITS[unit.lower()] for number, unit in parts))
 
 

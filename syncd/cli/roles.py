@@ -99,8 +99,9 @@ def worker() -> None:
 @_supervised
 def scheduler() -> None:
     """Run what is due by the clock / запускать то, чему пора по расписанию."""
-    from syncd.queue.broker import Doorbell
-    from syncd.schedule import Scheduler
+    from syncd.queue.broker import Doorbell, make_broker
+    from syncd.schedules.plan import plans
+    from syncd.schedules.scheduler import Scheduler
     from syncd.store.db import Database
     from syncd.sync.context import Context
     from syncd.sync.housekeeping import jobs
@@ -110,7 +111,13 @@ def scheduler() -> None:
         prepare(where)
         stop = stop_event()
         db = Database(where.database_url, size=4)
-        running = Scheduler(db, jobs(Context(db, found, Doorbell(None))))
+        doorbell = Doorbell(make_broker(where.redis_url) if where.redis_url else None)
+        running = Scheduler(
+            db,
+            jobs(Context(db, found, doorbell)),
+            lambda conn: plans(conn, found.schedules, zone=found.zone),
+            doorbell.ring,
+        )
         running.start()
         stop.wait()
         running.stop()

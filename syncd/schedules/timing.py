@@ -23,7 +23,7 @@ EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 _SHIFT: Final = timedelta(hours=3)  # more than clocks are ever moved at once
 _MOST: Final = 100_000  # fire times counted after a long sleep; a line of every minute gathers so many in 69 days
-_FIELDS: Final = (
+_FIELDS: Final[tuple[tuple[str, int, int, tuple[str, ...]], ...]] = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
     ("day", 1, 31, ()),
@@ -128,7 +128,7 @@ def _next_wall(line: str, wall: datetime) -> datetime:
 
 
 @cache
-def _trigger(line: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - APScheduler has no types
+def _trigger(line: str):  # type: ignore[no-untyped-def]
     """The trigger on plain wall-clock time: it is told that all clocks are UTC, so that it meets no shift."""
     from apscheduler.triggers.cron import CronTrigger
 
@@ -154,7 +154,7 @@ def cron_fields(line: str) -> dict[str, str]:
         en = f"{line!r} names a day of the month and a weekday: crontabs disagree on what that means, keep one"
         ru = f"в {line!r} указаны и число, и день недели: crontab понимают это по-разному, оставьте одно"
         raise ValueError(tr(en, ru))
-    made = {name: _field(part, *rest) for part, (name, *rest) in zip(parts, _FIELDS, strict=True)}
+    made = {name: _field(part, low, high, names) for part, (name, low, high, names) in zip(parts, _FIELDS, strict=True)}
     return {**made, "second": "0"}
 
 

@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from syncd import journal
-from syncd.schedule import Job
+from syncd.schedules import rows
+from syncd.schedules.scheduler import Beat, Job
 from syncd.store import access, runs
 from syncd.store.db import Conn, execute
 from syncd.sync.context import Context
 
 IDEMPOTENCY_DAYS: Final = 7
 """How long a repeated request is known as one; a day is the least that clients may rely on."""
+RUN_DAYS: Final = 30
+"""How long the history of schedules is kept."""
 
 
 def jobs(ctx: Context) -> list[Job]:
     """All jobs of this installation."""
-    return [Job("housekeeping", timedelta(hours=1), lambda: _house(ctx))]
+    return [Job("housekeeping", timedelta(hours=1), lambda beat: _house(ctx, beat))]
 
 
-def _house(ctx: Context) -> str:
+def _house(ctx: Context, beat: Beat) -> str:
+    """One transaction for each kind of history, so that none of them holds back the vacuum of the others."""
     keep = ctx.settings.journal.keep_days
-    with ctx.db.transaction() as conn:
-        gone = {
-            "journal": journal.prune(conn, keep),
-            "sessions": access.prune_sessions(conn),
-            "packages": _packages(conn, keep),
-            "runs of exports": runs.prune(conn, keep),
-            "uploads": _uploads(conn, keep),
-            "idempotency keys": execute(
-                conn,
-                "DELETE FROM idempotency WHERE created_at < now() - make_interval(days => %(d)s)",
-                d=IDEMPOTENCY_DAYS,
-            ),
-            "schedule runs": execute(conn, "DELETE FROM schedule_run WHERE fire_at < now() - interval '30 days'"),
-        }
+    tasks: dict[str, Callable[[Conn], int]] = {
+        "journal": lambda conn: journal.prune(conn, keep),
+        "sessions": access.prune_sessions,
+        "packages": lambda conn: _packages(conn, keep),
+        "runs of exports": lambda conn: runs.prune(conn, keep),
+        "uploads": lambda conn: _uploads(conn, keep),
+        "idempotency keys": _idempotency,
+        "schedule runs": lambda conn: rows.prune(conn, RUN_DAYS),
+        "batches": lambda conn: _batches(conn, keep),
+    }
+    gone = {}
+    for name, remove in tasks.items():
+        beat()
+        with ctx.db.transaction() as conn:
+            gone[name] = remove(conn)
     return ", ".join(f"{name}: {number}" for name, number in gone.items() if number) or "nothing to remove"
+
+
+def _idempotency(conn: Conn) -> int:
+    return execute(
+        conn,
+        "DELETE FROM idempotency WHERE created_at < now() - make_interval(days => %(d)s)",
+        d=IDEMPOTENCY_DAYS,
+    )
+
+
+def _batches(conn: Conn, keep_days: int) -> int:
+    return execute(
+        conn,
+        """DELETE FROM batch WHERE state IN ('done', 'cancelled')
+             AND finished_at < now() - make_interval(days => %(d)s)""",
+        d=keep_days,
+    )
 
 
 def _packages(conn: Conn, keep_days: int) -> int:
