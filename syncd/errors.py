@@ -220,6 +220,26 @@ CATALOGUE: dict[str, Text] = {
         "1C was offered {count} orders and did not confirm them, {times} exchanges in a row. syncd now offers fewer at once, to find the one that 1C stumbles over. If the connection breaks, repair that first.",
         "1С получила заказов: {count}, и не подтвердила их; обменов подряд без подтверждения: {times}. syncd передаёт меньшими порциями, чтобы найти заказ, на котором 1С спотыкается. Если рвётся связь, сначала исправьте её.",
     ),
+    "E225": Text(
+        "on-call",
+        "A newer full export of {catalogue} began before this one was known to be complete, so nothing was removed. The newer one decides.",
+        "Более новая полная выгрузка {catalogue} началась раньше, чем эта оказалась полной, поэтому ничего не удалено. Решит более новая.",
+    ),
+    "E226": Text(
+        "on-call",
+        "The package was not taken in whole, so nothing was removed. Import it again when its errors are mended.",
+        "Пакет принят не целиком, поэтому ничего не удалено. Импортируйте его снова, когда ошибки исправлены.",
+    ),
+    "E227": Text(
+        "on-call",
+        "The newer full export {run} took the place of this one.",
+        "Эту полную выгрузку заменила более новая, {run}.",
+    ),
+    "E228": Text(
+        "on-call",
+        "Nobody decided while the packages were kept ({days} days), so nothing was removed.",
+        "Решения не было, пока хранились пакеты (дней: {days}), поэтому ничего не удалено.",
+    ),
     # E3xx: orders and the API
     "E301": Text(
         "storefront",

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import click
 
-from syncd import journal
 from syncd.cli.codes import CHECK_FAILED, PARTIAL
 from syncd.cli.journal import in_words
 from syncd.cli.output import (
@@ -72,7 +71,7 @@ def _message(row: Row) -> str:
 def list_(states: tuple[str, ...], limit: int, tenant: str, output: Format) -> None:
     """Packages, newest first / пакеты, сначала новые."""
     with database() as db, db.transaction() as conn:
-        held = [_run_document(conn, tenant, row) for row in runs.held(conn, tenant)] if "held" in states else []
+        held = [_run_document(row) for row in runs.held(conn, tenant)] if "held" in states else []
         wanted = tuple(state for state in states if state != "held")
         rows = packages.listing(conn, tenant, states=wanted, limit=limit) if wanted or not states else []
     if "held" in states:
@@ -93,12 +92,11 @@ def _names(value: Any) -> str:
     return ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
 
 
-def _run_document(conn: Conn, tenant: str, row: Row) -> dict[str, Any]:
-    names = ("id", "kind", "catalogue_id", "state", "ended_by", "seen", "absent", "total", "reason")
+def _run_document(row: Row) -> dict[str, Any]:
+    names = ("id", "kind", "catalogue_id", "state", "ended_by", "seen", "absent", "total", "code", "reason")
     found = {name: row[name] for name in names}
-    if row["state"] == "held":  # the journal keeps what held it as code and parameters, to be said in any language
-        said = journal.find(conn, tenant, str(row["id"]))
-        found["reason"] = (journal.error_text(said) if said else "") or row["reason"]
+    if found["reason"] is None and row["code"] in CATALOGUE:  # a person's reason stands above ours
+        found["reason"] = CATALOGUE[row["code"]].render(row["params"] or {})
     return found
 
 
@@ -149,7 +147,7 @@ def show(word: str, tenant: str, output: Format) -> None:
     with database() as db, db.transaction() as conn:
         row = _one(conn, tenant, word)
         files = packages.stored_files(conn, tenant, row["id"])
-        belongs = [_run_document(conn, tenant, found) for found in runs.of_package(conn, tenant, row["id"])]
+        belongs = [_run_document(found) for found in runs.of_package(conn, tenant, row["id"])]
     if output != "table":
         click.echo(dump({**document(row), "stored": files, "runs": belongs}))
         return
@@ -172,6 +170,8 @@ def _run_words(run: dict[str, Any]) -> str:
               f"Полная выгрузка {run['id']} ({run['kind']} {run['catalogue_id']}): {run['state']}")  # fmt: skip
     if run["absent"] is not None:
         said += tr(f", leaves out {run['absent']} of {run['total']}", f", нет {run['absent']} из {run['total']}")
+    if run["reason"]:
+        said += f"\n   {run['reason']}"
     if run["state"] == "held":
         said += f'\n-> syncd package approve {run["id"]} --reason "…"\n-> syncd package reject {run["id"]} --reason "…"'
     return said

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
+from syncd.errors import SyncdError
 from syncd.store.db import Conn, Row, every, execute, one
 from syncd.store.ids import new_id
 
@@ -235,8 +238,12 @@ def portions(conn: Conn, run: Run) -> tuple[list[int], int]:
     return (list(row["numbers"]), int(row["packages"])) if row else ([], 0)
 
 
-def close(conn: Conn, run: Run, state: str, **columns: Any) -> None:
-    """Decide a run: its state, and ``seen``, ``absent``, ``total``, ``portions``, ``reason``, ``decided_by``."""
+def close(conn: Conn, run: Run, state: str, *, error: SyncdError | None = None, **columns: Any) -> None:
+    """Decide a run: its state, why it is so, and ``seen``, ``absent``, ``total``, ``portions``, ``decided_by`` and the
+    ``reason`` a person gave.
+    """
+    if error is not None:
+        columns |= {"code": error.code, "params": Jsonb({name: str(value) for name, value in error.params.items()})}
     names = "".join(f", {name} = %({name})s" for name in columns)
     execute(
         conn,
@@ -247,10 +254,10 @@ def close(conn: Conn, run: Run, state: str, **columns: Any) -> None:
     if state in {"applied", "nothing", "held"}:
         execute(
             conn,
-            """UPDATE export_run SET state = 'abandoned', reason = %(why)s, updated_at = now()
+            """UPDATE export_run SET state = 'abandoned', code = 'E227', params = %(params)s, updated_at = now()
                WHERE tenant = %(t)s AND infobase_id IS NOT DISTINCT FROM %(i)s AND kind = %(k)s AND catalogue_id = %(c)s
                  AND state = 'held' AND first_seq < %(first)s""",
-            why=f"superseded by {run.id}", **run.scope,
+            params=Jsonb({"run": str(run.id)}), **run.scope,
         )  # fmt: skip
 
 
@@ -270,8 +277,8 @@ def held(conn: Conn, tenant: str | None = None) -> list[Row]:
     """Removals that wait for a person, oldest first."""
     return every(
         conn,
-        f"""SELECT {_COLUMNS}, r.seen, r.absent, r.total, r.portions, r.reason, r.created_at, r.ended_at,
-                   i.name AS infobase
+        f"""SELECT {_COLUMNS}, r.seen, r.absent, r.total, r.portions, r.code, r.params, r.reason,
+                   r.created_at, r.ended_at, i.name AS infobase
             FROM export_run r LEFT JOIN infobase i ON i.tenant = r.tenant AND i.id = r.infobase_id
             WHERE r.state = 'held' AND (%(t)s::text IS NULL OR r.tenant = %(t)s)
             ORDER BY r.created_at""",  # noqa: S608 - constants only
@@ -295,8 +302,8 @@ def of_package(conn: Conn, tenant: str, package_id: UUID) -> list[Row]:
     """The runs a package belongs to."""
     return every(
         conn,
-        """SELECT DISTINCT r.id, r.kind, r.catalogue_id, r.state, r.ended_by, r.seen, r.absent, r.total, r.reason,
-                  r.decided_by, r.created_at
+        """SELECT DISTINCT r.id, r.kind, r.catalogue_id, r.state, r.ended_by, r.seen, r.absent, r.total,
+                  r.code, r.params, r.reason, r.decided_by, r.created_at
            FROM package_seen s JOIN export_run r
              ON r.tenant = s.tenant AND r.infobase_id IS NOT DISTINCT FROM s.infobase_id
             AND r.catalogue_id = s.catalogue_id AND s.seq BETWEEN r.first_seq AND r.last_seq
@@ -313,10 +320,10 @@ def prune(conn: Conn, keep_days: int) -> int:
     """
     execute(
         conn,
-        """UPDATE export_run SET state = 'abandoned', reason = 'expired', updated_at = now()
+        """UPDATE export_run SET state = 'abandoned', code = 'E228', params = %(params)s, updated_at = now()
            WHERE state IN ('open', 'ending', 'held') AND created_at < now() - make_interval(days => %(d)s)""",
-        d=keep_days,
-    )
+        d=keep_days, params=Jsonb({"days": str(keep_days)}),
+    )  # fmt: skip
     return execute(
         conn,
         """DELETE FROM export_run WHERE state NOT IN ('open', 'ending', 'held')

@@ -29,7 +29,7 @@ from syncd.sync import orders_in, pictures, removals
 from syncd.sync.context import Context
 from syncd.sync.newer import Newer
 from syncd.sync.order_words import mapping_for
-from syncd.sync.reading import LeaseLost, Run, Stopping, Unsure, beat, read_file
+from syncd.sync.reading import BAD_RECORDS_KEPT, LeaseLost, Run, Stopping, Unsure, beat, read_file
 from syncd.sync.sources import sources
 from syncd.sync.spool import Spool
 
@@ -250,12 +250,15 @@ def _journal(state: Run, outcome: journal.Outcome, counters: dict[str, dict[str,
         notes.append("not read by syncd yet, kept in extra where a record holds it: " + _unknown(state.unknown))
     if state.warnings:
         notes.append("warnings: " + ", ".join(f"{text} ×{n}" for text, n in state.warnings.items()))
+    left_out = len(state.broken) - BAD_RECORDS_KEPT
+    if left_out > 0:
+        notes.append(f"{left_out} more broken documents are counted, not listed")
     dropped = sum(state.bad.counts.values()) - len(state.bad.rows)
     if dropped > 0:
         notes.append(f"{dropped} more bad records are counted, not listed")
     entry.detail = "\n".join(notes) or None
     journal.write(state.conn, claim.tenant, entry, id_=claim.id)
-    for name, problem in state.broken:
+    for name, problem in state.broken[:BAD_RECORDS_KEPT]:
         child = _entry(claim, "failed", subject=name, error=problem)
         child.kind, child.parent_id, child.file = "document", claim.id, name
         child.line = int(problem.params["line"]) if str(problem.params.get("line", "")).isdigit() else None

@@ -26,7 +26,7 @@ from syncd.sync.sources import Source, zone_of
 from syncd.sync.spool import Spool
 
 BAD_RECORDS_KEPT: Final = 1000
-"""Bad records of one package that get a journal row each; the rest are counted."""
+"""Bad records of one package, and broken documents, that get a journal row each; the rest are counted."""
 _CHECK_EVERY: Final = 500  # records between two looks at the clock
 _ENTITY: Final = {"Товар": "product", "Предложение": "offer"}
 BOOK_ITEM: Final = "reference_item"

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -70,7 +70,7 @@ def note(
             if run is not None and run.state == "ending" and taken:
                 removed.update(decide(conn, run, settings))
             elif run is not None and run.state == "ending":
-                runs.close(conn, run, "abandoned", reason="the package was not taken in whole")
+                runs.close(conn, run, "abandoned", error=DataError("E226"))
     return removed
 
 
@@ -178,21 +178,25 @@ def decide(conn: Conn, run: Run, settings: Imports) -> Counter[str]:
     found = _portions(conn, run)
     trouble = _unfinished(conn, run, found)
     if trouble is not None:
-        runs.close(conn, run, "abandoned", portions=found.count, reason=trouble.text("en"))
+        runs.close(conn, run, "abandoned", portions=found.count, error=trouble)
         _journal(conn, run, "partial", trouble, Counter())
         return Counter()
     absent = absence.find(conn, run)
-    facts = {"seen": absent.seen, "absent": absent.count, "total": absent.total, "portions": found.count}
+    facts: dict[str, Any] = {
+        "seen": absent.seen,
+        "absent": absent.count,
+        "total": absent.total,
+        "portions": found.count,
+    }
     if not absent.count:
         runs.close(conn, run, "nothing", **facts)
         return Counter()
     if run.ended_by == "next" and not found.decided_before and (found.before is None or found.fewer):
-        reason = "a newer full export began before this one was known to be complete"
-        runs.close(conn, run, "abandoned", reason=reason, **facts)
+        runs.close(conn, run, "abandoned", error=DataError("E225", catalogue=run.catalogue_id), **facts)
         return Counter()
     brake = _brake(run, absent, found, settings)
     if brake is not None:
-        runs.close(conn, run, "held", reason=brake.text("en"), **facts)
+        runs.close(conn, run, "held", error=brake, **facts)
         _journal(conn, run, "partial", brake, Counter(), absent)
         log.warning("a removal is held", run=str(run.id), tenant=run.tenant, absent=absent.count, total=absent.total)
         return Counter()

@@ -6,8 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from syncd.store.db import Database, every, one
+from syncd.store.db import Database, every, execute, one
 from tests.api.site import archive, catalogue
 from tests.cli.conftest import Run
 
@@ -113,6 +114,38 @@ def test_why_a_removal_is_held_is_said_in_the_language_of_the_reader(run: Run, h
             document = run("--lang", language, "package", *words, "-o", "json").json
             row = document[0] if isinstance(document, list) else document["runs"][0]
             assert said in row["reason"]
+
+
+def test_why_an_export_was_given_up_is_said_in_the_language_of_the_reader(
+    run: Run, tmp_path: Path, db: Database
+) -> None:
+    fill(run, tmp_path, *"abc")
+    given_up = [
+        ("E225", {"catalogue": "c1"}, "began before", "началась раньше"),
+        ("E226", {}, "not taken in whole", "принят не целиком"),
+        ("E227", {"run": "r"}, "took the place", "заменила более новая"),
+        ("E228", {"days": "90"}, "90 days", "дней: 90"),
+    ]
+    for code, params, en, ru in given_up:
+        with db.transaction() as conn:
+            execute(
+                conn, "UPDATE export_run SET state = 'abandoned', code = %(c)s, params = %(p)s", c=code, p=Jsonb(params)
+            )
+        package = run("package", "list", "-o", "json").json[0]["id"]
+        for language, said in (("en", en), ("ru", ru)):
+            (row,) = run("--lang", language, "package", "show", package, "-o", "json").json["runs"]
+            assert (row["code"], said in row["reason"]) == (code, True)
+            assert said in run("--lang", language, "package", "show", package).out
+
+
+def test_a_package_that_was_not_taken_in_whole_says_so(run: Run, tmp_path: Path, db: Database) -> None:
+    fill(run, tmp_path, *"abc")
+    path = tmp_path / "import.xml"
+    path.write_text(path.read_text(encoding="utf-8").replace("<Ид>p1</Ид>", ""), encoding="utf-8")
+    run("import", str(path))
+    package = run("package", "list", "-o", "json").json[0]["id"]
+    (row,) = run("package", "show", package, "-o", "json").json["runs"]
+    assert (row["state"], row["code"]) == ("abandoned", "E226")
 
 
 def test_a_removal_is_approved_by_its_own_id(run: Run, held: str, db: Database) -> None:
