@@ -25,9 +25,9 @@ from syncd.errors import Refused, SyncdError, TransportError, UnknownOutcome
 from syncd.i18n import tr
 from syncd.store.endpoints import Endpoint
 
-SETTINGS: Final = ("login", "ca", "idempotent", "look_up")
+SETTINGS: Final = ("login", "ca", "idempotent", "look_up", "partial")
 """What an endpoint's ``settings`` may hold: login; file of certificates; whether the service keeps to Idempotency-Key
-(true), and answers ``GET /v1/orders/{id}`` (true).
+(true), and answers ``GET /v1/orders/{id}`` (true); whether a pull without a cursor brings changes only (false).
 """
 PING_SECONDS: Final = 60.0
 """A base that nobody used for a while takes 11 to 30 s to wake up."""
@@ -196,6 +196,11 @@ class HttpService:
 
     def _broken(self, answer: Answer, detail: str) -> TransportError:
         return TransportError("E935", host=self._host, status=answer.status, detail=detail)
+
+
+def open_target(endpoint: Endpoint, secret: str | None) -> HttpService:
+    """The target behind an endpoint of kind ``http_service``; the secret is its password."""
+    return HttpService.of(endpoint, secret)
 
 
 def step_of(error: SyncdError) -> PingStep:
