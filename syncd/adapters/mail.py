@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from syncd.adapters.ports import Delivery, Receipt
 from syncd.adapters.wording import words
 from syncd.errors import ConfigError, Refused, RemoteError, SyncdError, TransportError, UnknownOutcome
 from syncd.i18n import Language, tr
+from syncd.store.endpoints import Endpoint
 
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
@@ -140,13 +141,14 @@ class MailTarget:
         return kind(number, host=self._host, detail=_said(code, text))
 
 
-def settings_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``MailTarget`` from an endpoint's settings."""
-    return {
-        "to": settings.get("to") or "", "sender": str(settings.get("from") or ""),
-        "login": str(settings.get("login") or ""), "tls": settings.get("tls", True) not in ("none", False),
-        "lang": "en" if settings.get("lang") == "en" else "ru",
-    }  # fmt: skip
+def open_target(endpoint: Endpoint, secret: str | None) -> MailTarget:
+    """The target of an endpoint's row. Raises ``ConfigError`` E952."""
+    settings = endpoint.settings
+    return MailTarget(
+        endpoint.address, to=settings.get("to") or "", sender=str(settings.get("from") or ""),
+        login=str(settings.get("login") or ""), password=secret, tls=settings.get("tls", True) not in ("none", False),
+        lang="en" if settings.get("lang") == "en" else "ru", zone=endpoint.zone, timeout=endpoint.timeout_seconds,
+    )  # fmt: skip
 
 
 def _said(code: int, text: bytes | str) -> str:

@@ -20,6 +20,7 @@ from syncd.adapters.ports import Delivery, Receipt
 from syncd.adapters.wording import words
 from syncd.errors import ConfigError, Refused, RemoteError, SyncdError, TransportError, UnknownOutcome
 from syncd.i18n import Language, tr
+from syncd.store.endpoints import Endpoint
 
 PUBLIC: Final = "https://api.telegram.org"
 LONGEST: Final = 4_096
@@ -124,13 +125,15 @@ def cut(text: str) -> str:
     return encoded[: (LONGEST - 2) * 2].decode("utf-16-le", "ignore") + " …"
 
 
-def settings_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``TelegramTarget`` from an endpoint's settings."""
+def open_target(endpoint: Endpoint, secret: str | None) -> TelegramTarget:
+    """The target of an endpoint's row. Raises ``ConfigError`` E952."""
+    settings = endpoint.settings
     topic = settings.get("topic")
-    return {
-        "chat": str(settings.get("chat") or ""), "topic": int(topic) if topic is not None else None,
-        "lang": "en" if settings.get("lang") == "en" else "ru", "proxy": settings.get("proxy") or None,
-    }  # fmt: skip
+    return TelegramTarget(
+        endpoint.address or PUBLIC, secret or "", chat=str(settings.get("chat") or ""),
+        topic=int(topic) if topic is not None else None, lang="en" if settings.get("lang") == "en" else "ru",
+        zone=endpoint.zone, timeout=endpoint.timeout_seconds, proxy=settings.get("proxy") or None,
+    )  # fmt: skip
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

@@ -24,12 +24,15 @@ from syncd.adapters.guarded import Guard
 from syncd.adapters.ports import Delivery, Receipt
 from syncd.errors import ConfigError, Refused, RemoteError, SyncdError, TransportError, UnknownOutcome
 from syncd.i18n import tr
+from syncd.store.endpoints import Endpoint
 
 PREFIX: Final = "whsec_"
 ANSWER_LIMIT: Final = 65_536
 """Bytes of an answer that are read; the rest is none of our business."""
 KEPT: Final = 300
 """Characters of an answer that are kept for a person."""
+LONGEST_SECONDS: Final = 30.0
+"""No receiver is waited for longer: the standard asks it to answer first and work afterwards."""
 OURS: Final = frozenset({"type", "timestamp", "data"})
 """What of a stored payload leaves the house."""
 _PAUSE: Final = frozenset({429, 502, 503, 504})
@@ -169,6 +172,14 @@ class WebhookTarget:
         )  # fmt: skip
         error.retry_after = retry_after(headers.get("retry-after"), datetime.now(UTC))
         return error
+
+
+def open_target(endpoint: Endpoint, secret: str | None) -> WebhookTarget:
+    """The target of an endpoint's row. Raises ``ConfigError`` E952."""
+    return WebhookTarget(
+        endpoint.address, secret or "", allow_private=endpoint.settings.get("allow_private") is True,
+        timeout=min(endpoint.timeout_seconds, LONGEST_SECONDS), connections=endpoint.concurrency,
+    )  # fmt: skip
 
 
 def _read(response: httpcore.Response) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from syncd.i18n import Language
 
-_LONGEST: Final = 500
+_LONGEST: Final = 800
 """Characters of one fact: an address or a text of 1C's may be endless."""
 
 
@@ -89,10 +89,10 @@ def words(payload: Data, *, lang: Language, zone: ZoneInfo, tenant: str) -> Word
     for name, value in data.items():
         if name in _LABELS and value not in (None, "", [], {}):
             lines.append(f"{_LABELS[name][russian]}: {_value(value)}")
-    error = data.get("error")
-    if isinstance(error, Mapping):
-        lines += ["", f"{error.get('code', '')} {error.get(lang) or error.get('en') or ''}".strip()]
-        owner = _OWNERS.get(str(error.get("owner")))
+    if data.get("code"):
+        sentence = data.get(f"message_{lang}") or data.get("message") or ""
+        lines += ["", f"{data['code']} {_value(sentence)}".strip()]
+        owner = _OWNERS.get(str(data.get("owner")))
         if owner:
             lines.append(f"{('Who mends it', 'Кто исправит')[russian]}: {owner[russian]}")
     following = _next(payload["type"], data)
@@ -147,7 +147,7 @@ def _value(value: object) -> str:
 
 
 def _order(data: Data) -> str:
-    return _value(data.get("number") or data.get("order") or "?")
+    return _value(data.get("number") or data.get("order_id") or "?")
 
 
 def _base(data: Data) -> str:
@@ -163,6 +163,4 @@ def _files(data: Data) -> str:
 
 
 def _issue(data: Data) -> str:
-    error = data.get("error")
-    code = error.get("code") if isinstance(error, Mapping) else data.get("code")
-    return " ".join(part for part in (str(code or "?"), str(data.get("kind") or "")) if part)
+    return " ".join(part for part in (str(data.get("code") or "?"), str(data.get("kind") or "")) if part)

@@ -39,6 +39,11 @@ def emit_to(conn: Conn, tenant: str, endpoint_id: UUID, name: EventName, key: st
     return rows.put(conn, tenant, name, key, data, only=endpoint_id)
 
 
+def wanted(conn: Conn, tenant: str, name: EventName) -> bool:
+    """Whether anybody takes this event: for callers whose data costs queries."""
+    return rows.wanted(conn, tenant, name)
+
+
 def meaning(name: str) -> str:
     """What an event is, in a few words."""
     words: dict[str, tuple[str, str]] = {

@@ -52,6 +52,11 @@ def put(
     return sum(_deliver(conn, tenant, taker, name, key, payload, mark) for taker in takers)
 
 
+def wanted(conn: Conn, tenant: str, name: str) -> bool:
+    """Whether any endpoint takes this event."""
+    return bool(_takers(conn, tenant, name, {}, None))
+
+
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data as JSON that Postgres takes: ids, times and numbers of money as texts."""
     text = orjson.dumps(dict(data), default=_text, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)

@@ -22,7 +22,7 @@ from syncd.queue import outbox, pulls
 from syncd.queue.pulls import Finding
 from syncd.store import access
 from syncd.store.access import Infobase, Session
-from syncd.sync import orders_out, receive, removals
+from syncd.sync import orders_out, receive, removals, tell
 from syncd.sync.context import Context
 from syncd.sync.order_words import mapping_for
 
@@ -170,6 +170,8 @@ class ExchangeService:
             )  # fmt: skip
             for finding in allowed.findings:
                 journal.write(conn, session.tenant, _entry(session, finding))
+                if finding.key:
+                    tell.rejected(conn, session.tenant, finding.key, finding.error)
             mapping = mapping_for(conn, self._ctx.settings, session.tenant, session.infobase.id)
             document, _ = orders_out.offer(
                 conn, session, dialect, mapping, limit=allowed.limit, suspects=allowed.suspects
@@ -194,6 +196,7 @@ class ExchangeService:
         with self._ctx.db.transaction() as conn:
             keys = outbox.acknowledge(conn, session.tenant, session.id)
             if keys:
+                tell.delivered_all(conn, session.tenant, keys)
                 pulls.confirmed(
                     conn, session.tenant, infobase_id=session.infobase.id, session_id=session.id, most=orders_out.BATCH
                 )

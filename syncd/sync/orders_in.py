@@ -18,6 +18,7 @@ from syncd.model.records import OrderDocument, OrderLine
 from syncd.queue import outbox
 from syncd.store.db import Conn, Row, execute, one
 from syncd.store.ids import order_id
+from syncd.sync import tell
 
 Effect = Literal["created", "updated", "unchanged"]
 ORDER_OPERATIONS: Final = frozenset({"", "заказ товара", "заказ"})
@@ -49,8 +50,8 @@ def apply(
     if row is None:
         _insert(conn, tenant, document, zone=zone, source_seq=source_seq, digest=digest, mapping=mapping)
         return "created"
-    if row["origin"] == "storefront":
-        outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange")
+    if row["origin"] == "storefront" and outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange"):
+        tell.delivered(conn, tenant, "order", str(row["id"]))
     if (row["source_seq"] or 0) > source_seq:
         return "unchanged"
     if row["content_hash"] == digest:  # noted all the same: a replay of an older package must not undo it
@@ -160,6 +161,7 @@ def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -
            VALUES (%(t)s, %(id)s, %(status)s, '1c', %(detail)s)""",
         t=tenant, id=id_, status=status, detail=Jsonb({"changed": changed}),
     )  # fmt: skip
+    tell.changed(conn, tenant, id_, changed)
 
 
 def _insert(

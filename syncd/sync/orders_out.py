@@ -19,7 +19,7 @@ from syncd.model.records import OrderDocument, OrderLine, Record
 from syncd.queue import outbox
 from syncd.store.access import Infobase, Session
 from syncd.store.db import Conn, Row, every
-from syncd.sync import orders
+from syncd.sync import orders, tell
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,9 @@ def offer(
             write_orders([document], dialect=dialect, generated_at=now)
         except (ValueError, KeyError, ArithmeticError) as error:
             log.exception("an order cannot be written for 1C", order=message.key)
-            outbox.hold_back(conn, tenant, message, RemoteError("E222", order=message.key, detail=str(error)))
+            problem = RemoteError("E222", order=message.key, detail=str(error))
+            outbox.hold_back(conn, tenant, message, problem)
+            tell.rejected(conn, tenant, message.key, problem)
             continue
         documents.append(document)
         keys.append(message.key)

@@ -27,6 +27,7 @@ from syncd.store.db import Conn
 from syncd.store.packages import Claim
 from syncd.store.runs import Run
 from syncd.store.stated import Seen
+from syncd.sync import tell
 from syncd.sync.context import Context
 
 log = structlog.get_logger(__name__)
@@ -198,6 +199,7 @@ def decide(conn: Conn, run: Run, settings: Imports) -> Counter[str]:
     if brake is not None:
         runs.close(conn, run, "held", error=brake, **facts)
         _journal(conn, run, "partial", brake, Counter(), absent)
+        tell.brake(conn, run.tenant, run.id, brake)
         log.warning("a removal is held", run=str(run.id), tenant=run.tenant, absent=absent.count, total=absent.total)
         return Counter()
     removed = absence.remove(conn, run)

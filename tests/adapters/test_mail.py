@@ -20,18 +20,24 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from syncd.adapters.mail import MailTarget, settings_of
+from syncd.adapters.mail import MailTarget, open_target
 from syncd.adapters.ports import Delivery
 from syncd.errors import ConfigError, Refused, RemoteError, TransportError, UnknownOutcome
+from tests.adapters.rows import endpoint
 
 EVENT = UUID("019328aa-0000-7000-8000-000000000001")
 PASSWORD = "hush-hush"
 
 
 def delivery(name: str = "order.rejected", **more: Any) -> Delivery:
-    error = {"code": "E817", "owner": "1c-developer", "en": "1C did not agree.", "ru": "1С не согласилась."}
+    error = {
+        "code": "E817",
+        "owner": "1c-developer",
+        "message": "1C did not agree.",
+        "message_ru": "1С не согласилась.",
+    }
     body = {
-        "type": name, "timestamp": "2026-11-22T09:00:00+00:00", "data": {"number": "З-1", "error": error}, **more,
+        "type": name, "timestamp": "2026-11-22T09:00:00+00:00", "data": {"number": "З-1", **error}, **more,
     }  # fmt: skip
     return Delivery(
         tenant="acme", id=EVENT, kind="event", key="k", revision_no=1, attempt=1, marker=str(EVENT), body=body,
@@ -209,6 +215,11 @@ def test_an_endpoint_that_cannot_work_is_refused_when_it_is_made(wrong: dict[str
         MailTarget(given.pop("address"), **given)
 
 
-def test_the_settings_of_an_endpoint_become_its_arguments() -> None:
-    found = settings_of({"to": ["a@b.example"], "from": "s@b.example", "lang": "en", "tls": "none"})
-    assert found == {"to": ["a@b.example"], "sender": "s@b.example", "login": "", "tls": False, "lang": "en"}
+def test_an_endpoint_is_opened_as_its_row_says(box: Box) -> None:
+    row = endpoint(
+        "email", f"smtp://127.0.0.1:{box.port}", to=["a@b.example"], lang="en", tls="none", **{"from": "s@b.example"}
+    )
+    open_target(row, None).deliver(delivery())
+    assert box.to == ["a@b.example"]
+    assert box.secure == [False]
+    assert "was rejected" in box.letters[0]["Subject"]

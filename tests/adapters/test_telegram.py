@@ -16,9 +16,10 @@ import pytest
 
 from syncd import log
 from syncd.adapters.ports import Delivery
-from syncd.adapters.telegram import LONGEST, TelegramTarget, cut, settings_of
+from syncd.adapters.telegram import LONGEST, TelegramTarget, cut, open_target
 from syncd.errors import ConfigError, Refused, RemoteError, SyncdError, TransportError, UnknownOutcome
 from tests.adapters.receiver import Receiver, receiving
+from tests.adapters.rows import endpoint
 
 TOKEN = "1234567890:" + "AbCdEfGhIjKlMnOpQrStUvWxYz0123456-_"
 EVENT = UUID("019328aa-0000-7000-8000-000000000001")
@@ -141,5 +142,10 @@ def test_an_endpoint_that_cannot_work_is_refused_when_it_is_made(wrong: dict[str
     assert "hush" not in str(caught.value)
 
 
-def test_the_settings_of_an_endpoint_become_its_arguments() -> None:
-    assert settings_of({"chat": -100, "topic": "5"}) == {"chat": "-100", "topic": 5, "lang": "ru", "proxy": None}
+def test_an_endpoint_is_opened_as_its_row_says(api: Receiver) -> None:
+    bot = open_target(endpoint("telegram", f"http://127.0.0.1:{api.port}", chat=-100, topic="5", lang="en"), TOKEN)
+    bot.deliver(delivery())
+    bot.close()
+    body = json.loads(api.came[0].body)
+    assert (body["chat_id"], body["message_thread_id"]) == ("-100", 5)
+    assert body["text"].startswith("A trial message")

@@ -18,9 +18,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from syncd.adapters.guarded import is_public
 from syncd.adapters.ports import Delivery
-from syncd.adapters.webhooks import WebhookTarget, in_force, new_secret, retry_after, rotated
+from syncd.adapters.webhooks import WebhookTarget, in_force, new_secret, open_target, retry_after, rotated
 from syncd.errors import ConfigError, Refused, RemoteError, SyncdError, TransportError, UnknownOutcome
 from tests.adapters.receiver import Receiver, receiving
+from tests.adapters.rows import endpoint
 
 EVENT = UUID("019328aa-0000-7000-8000-000000000001")
 PAYLOAD = {"type": "order.changed", "timestamp": "2026-11-22T12:00:00+00:00", "data": {"number": "Заказ 1"}}
@@ -239,6 +240,16 @@ def test_a_secret_that_is_none_is_refused_and_not_shown() -> None:
     secret = new_secret()
     assert secret not in repr(WebhookTarget("https://shop.example/hook?key=hush", secret))
     assert "hush" not in repr(WebhookTarget("https://shop.example/hook?key=hush", secret))
+
+
+def test_an_endpoint_is_opened_as_its_row_says(shop: Receiver) -> None:
+    closed, opened = endpoint("webhook", shop.url), endpoint("webhook", shop.url, allow_private=True)
+    with pytest.raises(RemoteError, match="E940"):
+        open_target(closed, new_secret()).deliver(delivery())
+    _open.append(open_target(opened, new_secret()))
+    assert _open[-1].deliver(delivery()).confirmed
+    with pytest.raises(ConfigError, match="E952"):
+        open_target(opened, None)
 
 
 def test_several_threads_share_a_target(shop: Receiver) -> None:
