@@ -25,7 +25,7 @@ from syncd.store.db import Conn, Database, execute, one
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
-from syncd.sync import orders_in, pictures, removals
+from syncd.sync import orders_in, pictures, removals, tell
 from syncd.sync.context import Context
 from syncd.sync.newer import Newer
 from syncd.sync.order_words import mapping_for
@@ -136,6 +136,8 @@ def _merge(state: Run) -> Result:
             _freshen(conn, claim, name)
     _journal(state, outcome, plain)
     error = state.broken[0][1] if state.broken and outcome == "failed" else None
+    if error:
+        tell.package_failed(conn, claim.tenant, claim.id, claim.infobase_id, [name for name, _ in state.broken], error)
     if not packages.finish(
         conn, claim, outcome=outcome, counters=plain, error_code=error.code if error else None,
         error_params=_texts(error.params) if error else None,
@@ -299,6 +301,7 @@ def _set_aside(ctx: Context, claim: Claim, error: SyncdError, *, detail: str | N
         entry = _entry(claim, "failed", subject=", ".join(names[:5]), error=error)
         entry.detail = detail
         journal.write(conn, claim.tenant, entry, id_=claim.id)
+        tell.package_failed(conn, claim.tenant, claim.id, claim.infobase_id, names, error)
     return Result("failed", {})
 
 
