@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 
 from syncd.api.auth import Ctx, Reader
+from syncd.store.pictures import SVG
 from syncd.sync import pictures
 
 router: Final = APIRouter(prefix="/v1/images", tags=["images"])
@@ -37,6 +38,8 @@ def show(
     headers["Content-Length"] = str(content.size)
     if not content.type.startswith("image/"):
         headers["Content-Disposition"] = "attachment"
+    if content.type == SVG:  # a picture that may hold scripts: opened by itself it must run none
+        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return StreamingResponse(content.pieces, media_type=content.type, headers=headers)
 
 

@@ -6,6 +6,7 @@ or after it), and changes letter case and slashes on the way. So a picture is kn
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,13 @@ _SUFFIXES: Final = (
     ".jpg", ".jpeg", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg", ".avif", ".heic", ".ico",
 )  # fmt: skip
 _BRANDS: Final = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"mif1": "image/heif"}
-_ENDS: Final = (b"\xff\xd9", b"IEND\xaeB`\x82", b";")  # of JPEG, PNG and GIF
+_ENDS: Final = (b"\xff\xd9", b"IEND\xaeB`\x82", b";", b"</svg>", b"</svg>\n")  # of JPEG, PNG, GIF and SVG
+_ROOT: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>\s*)*<(?:[\w.-]+:)?([^\s/>!?:]+)",
+    re.DOTALL,
+)
+_COMMERCE: Final = frozenset("КоммерческаяИнформация".encode(code) for code in ("utf-8", "cp1251"))
+SVG: Final = "image/svg+xml"
 UNKNOWN: Final = "application/octet-stream"
 
 
@@ -69,11 +76,25 @@ def is_picture(name: str) -> bool:
     return not parts[-1].endswith(".xml") and (_FOLDER in parts or parts[-1].endswith(_SUFFIXES))
 
 
+def is_svg(head: bytes, name: str = "") -> bool:
+    """Whether what begins as XML is a picture: by its root element, or by its name where it is no CommerceML for sure.
+
+    A document named .xml is never one: what is wrong with it is told when it is imported.
+    """
+    suffix = name.casefold().rpartition(".")[2]
+    if suffix == "xml":
+        return False
+    root = _ROOT.match(head)
+    return root[1] == b"svg" if root and suffix != "svg" else suffix == "svg" and not (root and root[1] in _COMMERCE)
+
+
 def content_type(head: bytes) -> str:
     """Tell the kind of content by its first bytes, whatever the name says."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") and is_svg(head):
+        return SVG
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     return _BRANDS.get(head[8:12], UNKNOWN) if head[4:8] == b"ftyp" else UNKNOWN

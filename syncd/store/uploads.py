@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from syncd.store import pictures
 from syncd.store.db import Conn, every, execute, one
 from syncd.store.ids import new_id
 
 PIECE: Final = 1 << 20
 """Largest row of ``upload_chunk``, bytes: a reader holds one or two of them at a time."""
 HEAD: Final = 64
-"""The format is told by so many bytes at the beginning, however small the parts are."""
+"""So many bytes at the beginning tell a picture from another, however small the parts are."""
+LOOK: Final = 1024
+"""The format is told by so many bytes: before its root element XML may hold a declaration, comments and a DTD."""
 TAIL: Final = 65_557  # an end-of-archive record with the longest comment lies within so many bytes of the end
 
 
@@ -34,13 +37,15 @@ class Upload:
     session_id: UUID | None
 
 
-def detect(head: bytes) -> str:
-    """Tell the format by the first bytes, not by the name."""
+def detect(head: bytes, name: str = "") -> str:
+    """Tell the format by the first bytes, not by the name; only of what begins as XML the name may say that it is a
+    picture.
+    """
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"<", b"\xff\xfe<\x00", b"\xfe\xff\x00<")):
-        return "xml"
+        return "other" if pictures.is_svg(start, name) else "xml"
     return "other"
 
 
@@ -68,8 +73,10 @@ def create(
 def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
     """Append bytes. Returns the size after it. The row of the upload is locked, so parts never interleave."""
     row = one(
-        conn, "SELECT size, parts FROM upload WHERE tenant = %(t)s AND id = %(id)s FOR UPDATE", t=tenant, id=upload_id
-    )
+        conn,
+        "SELECT size, parts, name FROM upload WHERE tenant = %(t)s AND id = %(id)s FOR UPDATE",
+        t=tenant, id=upload_id,
+    )  # fmt: skip
     if row is None:
         raise LookupError(upload_id)
     pieces = [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
@@ -78,8 +85,10 @@ def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
             "INSERT INTO upload_chunk (tenant, upload_id, n, data) VALUES (%s, %s, %s, %s)",
             [(tenant, upload_id, row["parts"] + i, piece) for i, piece in enumerate(pieces)],
         )
-    head = data[:HEAD] if row["parts"] == 0 else head_of(conn, tenant, upload_id) if row["size"] < HEAD else None
-    form = {"format": detect(head)} if head is not None else {}
+    head = None
+    if row["size"] < LOOK:
+        head = data[:LOOK] if row["parts"] == 0 else head_of(conn, tenant, upload_id, size=LOOK)
+    form = {"format": detect(head, row["name"])} if head is not None else {}
     execute(
         conn,
         """UPDATE upload SET size = size + %(size)s, parts = parts + %(parts)s, updated_at = now(),
@@ -90,15 +99,15 @@ def append(conn: Conn, tenant: str, upload_id: UUID, data: bytes) -> int:
     return int(row["size"]) + len(data)
 
 
-def head_of(conn: Conn, tenant: str, upload_id: UUID) -> bytes:
+def head_of(conn: Conn, tenant: str, upload_id: UUID, *, size: int = HEAD) -> bytes:
     """The first bytes of an upload, put together from as many parts as it takes."""
     rows = every(
         conn,
         """SELECT substring(data FOR %(bytes)s) AS data FROM upload_chunk
            WHERE tenant = %(t)s AND upload_id = %(id)s ORDER BY n LIMIT %(bytes)s""",
-        t=tenant, id=upload_id, bytes=HEAD,
+        t=tenant, id=upload_id, bytes=size,
     )  # fmt: skip
-    return b"".join(bytes(row["data"]) for row in rows)[:HEAD]
+    return b"".join(bytes(row["data"]) for row in rows)[:size]
 
 
 def store(conn: Conn, tenant: str, name: str, chunks: Iterable[bytes], *, type_: str) -> UUID:

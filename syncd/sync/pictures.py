@@ -69,7 +69,7 @@ def read(ctx: Context, tenant: str, path: str, picture: Picture) -> Content:
         raise
     size = file.tell()
     file.seek(0)
-    head = file.read(uploads.HEAD)
+    head = file.read(uploads.LOOK)
     file.seek(0)
     return Content(pictures.content_type(head), size, _pieces(file))
 

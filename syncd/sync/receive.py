@@ -52,7 +52,7 @@ def append(conn: Conn, session: Session, type_: str, name: str, data: bytes, *, 
 
 
 def _begins_anew(conn: Conn, tenant: str, found: Upload, data: bytes) -> bool:
-    if data.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml "):
+    if data.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml ") and found.format != "other":
         return found.format == "xml"
     if found.format == "other":
         head, end = uploads.head_of(conn, tenant, found.id), uploads.tail(conn, tenant, found.id)

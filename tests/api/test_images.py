@@ -209,3 +209,53 @@ def test_every_path_that_a_product_names_leads_to_its_picture(
     named = [path for product in products for path in product["images"] or ()]
     assert len(named) >= 12
     assert {path: get(site, key, path).content for path in named} == {path: base.picture(path) for path in named}
+
+
+SVG = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<!-- drawn by hand -->\n'
+    b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n'
+    b'<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("import_files/ab/logo.svg", SVG),
+        ("import_files/ab/LOGO.SVG", b"\xef\xbb\xbf" + SVG),
+        ("import_files/ab/logo", SVG),  # 1C cuts what stands behind a second dot
+        ("import_files/ab/logo.svg", b"<svg/>"),
+        ("import_files/ab/logo.svg", b'<s:svg xmlns:s="http://www.w3.org/2000/svg"/>'),
+        ("import_files/ab/logo.svg", SVG.replace(b"drawn by hand", b"x" * 1500)),
+    ],
+)
+@pytest.mark.parametrize("part", [10, 1 << 20])
+def test_an_svg_is_a_picture_and_no_document(
+    site: Site, onec: OneC, key: str, name: str, data: bytes, part: int
+) -> None:
+    onec.begin()
+    for at in range(0, len(data), part):
+        upload(onec, name, data[at : at + part])
+    assert onec.ask("type=catalog&mode=complete").text == "success"
+    assert site.count("package") == 0, "nothing is imported"
+    answer = get(site, key, name)
+    assert answer.content == data
+    if len(data) < 1500:
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_an_svg_sent_again_in_one_session_is_not_doubled(site: Site, onec: OneC, key: str) -> None:
+    onec.begin()
+    upload(onec, "import_files/ab/logo.svg", SVG)
+    upload(onec, "import_files/ab/logo.svg", SVG.replace(b'"1"/', b'"2"/'))
+    assert get(site, key, "ab/logo.svg").content == SVG.replace(b'"1"/', b'"2"/')
+
+
+def test_a_document_is_imported_whatever_its_name_says(site: Site, onec: OneC) -> None:
+    onec.begin()
+    upload(onec, "goods.svg", catalogue("Стул"))
+    upload(onec, "import.xml", b"<svg></svg>")
+    onec.ask("type=catalog&mode=complete")
+    assert sorted(result.outcome for result in site.work()) == ["failed", "ok"]
+    assert site.codes() == ["E203"]
