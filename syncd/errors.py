@@ -421,8 +421,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E803": Text(
         "administrator",
-        "The certificate of 1C's web server is not trusted ({asked}): {detail}. Name the file of its authority in the endpoint's `ca`; checks are never switched off.",
-        "Сертификату веб-сервера 1С нет доверия ({asked}): {detail}. Укажите файл удостоверяющего центра в `ca` точки обмена; проверка не отключается.",
+        "No safe connection to 1C's web server ({asked}): {detail}. If its certificate is not trusted, name the file of its authority in the endpoint's `ca`; checks are never switched off.",
+        "Нет защищённого соединения с веб-сервером 1С ({asked}): {detail}. Если сертификату нет доверия, укажите файл его удостоверяющего центра в `ca` точки обмена; проверка не отключается.",
     ),
     "E804": Text(
         "administrator",

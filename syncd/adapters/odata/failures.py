@@ -99,7 +99,7 @@ _BUSINESS = re.compile(
 _VALUE_CODES: Final = frozenset({"1", "4", "5", "7", "12", "13", "16", "18"})
 _NAME_CODES: Final = frozenset({"6", "10", "11", "14", "21"})
 _UNSUPPORTED_CODES: Final = frozenset({"0", "2", "17", "19"})
-_NOT_DONE: Final = frozenset({400, 401, 404, 405, 406, 411, 413, 414, 415, 501})
+_NOT_DONE: Final = frozenset({400, 401, 404, 405, 406, 411, 412, 413, 414, 415, 501})
 """Statuses of a web server that say: this never reached an object of 1C."""
 
 
@@ -123,7 +123,7 @@ def certainty(status: int, problem: Problem) -> Certainty:
     if problem.kind == "exception":
         return "not done" if _MAINTENANCE.search(problem.text) or _LICENCE.search(problem.text) else "unknown"
     if problem.kind == "platform":
-        return "not done" if _LICENCE.search(problem.text) or _NO_BASE.search(problem.text) else "unknown"
+        return "not done" if any(told.search(problem.text) for told in (_LICENCE, _NO_BASE, _LOGIN)) else "unknown"
     return "not done" if status in _NOT_DONE or 300 <= status < 400 or status == 403 else "unknown"
 
 

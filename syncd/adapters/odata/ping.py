@@ -15,7 +15,7 @@ import httpx
 from syncd.adapters.odata import answers, failures, reading
 from syncd.adapters.odata.client import Client
 from syncd.adapters.ports import Ping, PingStep
-from syncd.errors import ConfigError, MappingError, SyncdError
+from syncd.errors import ConfigError, SyncdError
 
 _BY_CODE: Final[Mapping[str, PingStep]] = {
     "E804": "answer", "E805": "session", "E806": "licence", "E807": "session", "E811": "publication",
@@ -50,8 +50,8 @@ class ODataPing:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What of a mapping's needs a base does not meet: ``sets`` not published, ``fields`` unknown by set, ``hidden`` sets
-    of which the user sees only a part, ``failed`` sets that 1C cannot read at all (one broken set stops no other).
+    """What of a mapping's needs a base does not meet: ``sets`` not published, ``fields`` unknown by set, ``hidden``
+    sets of which the user sees only a part, ``failed`` sets that 1C cannot read at all (one broken set stops no other).
     """
 
     sets: tuple[str, ...]
@@ -114,7 +114,7 @@ def check(client: Client, needs: Mapping[str, Sequence[str]]) -> Contract:
         except (ConfigError, failures.SessionRefused):
             raise
         except SyncdError as error:
-            if _stops_everything(error):
+            if isinstance(error, failures.NameUnknown | failures.Unreachable):
                 raise
             failed[name] = error
     return Contract(absent, fields, tuple(hidden), failed)
@@ -145,10 +145,6 @@ def _unknown(client: Client, name: str, wanted: Sequence[str]) -> tuple[str, ...
 def _read(client: Client, name: str, fields: Sequence[str]) -> None:
     query = {"$top": "1"} | ({"$select": ",".join(reading.selected(fields))} if fields else {})
     answers.page(client.get(name, query))
-
-
-def _stops_everything(error: SyncdError) -> bool:
-    return isinstance(error, failures.NameUnknown | failures.Unreachable) and not isinstance(error, MappingError)
 
 
 def _milliseconds(begun: float) -> float:

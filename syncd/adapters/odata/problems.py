@@ -24,6 +24,7 @@ _PLATFORM = re.compile(r"1[CС]:(?:Enterprise|Предприятие) 8[^<]{0,40
 _HANDLER = re.compile(r"\s*\{[\wА-Яа-яёЁ.]+\(\d+\)\}\s*:")
 _TAGS = re.compile(r"<(?:script|style|head)\b.*?</(?:script|style|head)>|<!--.*?-->|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|(?<![\w-])\+?\d[\d\s()-]{8,}\d(?![\w-])")
 
 
@@ -53,12 +54,14 @@ def clean(text: str) -> str:
     """One line of at most 600 characters, without secrets, mail addresses, telephone and taxpayer numbers: 1C repeats
     what it was sent, and the text goes to the journal.
     """
-    line = " ".join(text.split())
+    line = " ".join(text.split())[: 2 * LONGEST]  # the search for private data is slow on long words
     line = mask(_PRIVATE.sub(_hidden, line))
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _hidden(found: re.Match[str]) -> str:
+    if _GUID.fullmatch(found[0]):
+        return found[0]
     private = "@" in found[0] or sum(map(str.isdigit, found[0])) >= 10
     return "***" if private else found[0]
 
