@@ -16,7 +16,16 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -78,6 +87,8 @@ class Worker(_Section):
     threads: int = Field(default=2, ge=1, le=64)
     poll_seconds: float = Field(default=1.0, gt=0, le=60)
     lease_seconds: float = Field(default=20, ge=5, le=3600)
+    delivery_threads: int = Field(default=8, ge=1, le=256)
+    pull_threads: int = Field(default=2, ge=1, le=64)
 
 
 class Health(_Section):
@@ -85,7 +96,7 @@ class Health(_Section):
 
     interval_seconds: float = Field(default=30, ge=1, le=86_400)
     down_interval_seconds: float = Field(default=15, ge=1, le=86_400)
-    locked_interval_seconds: float = Field(default=120, ge=1, le=86_400)
+    locked_interval_seconds: float = Field(default=120, ge=120, le=86_400)
     timeout_seconds: float = Field(default=60, ge=1, le=600)
     down_after: int = Field(default=3, ge=1, le=100)
     up_after: int = Field(default=2, ge=1, le=100)

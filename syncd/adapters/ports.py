@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from syncd.errors import SyncdError
+from syncd.model.records import BadRecord, Record
 from syncd.store.access import Session
 
 ImportStatus = Literal["running", "done", "failed"]
@@ -161,3 +162,33 @@ class Pinged(Protocol):
 
     def ping(self) -> Ping:
         """Ask once."""
+
+
+# --- the way in: data we ask for --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What one question for an entity brings, page by page, as it comes.
+
+    ``partial``: these are changes or a part of the whole, so nothing is gone for not being among them. ``cursor`` is
+    asked when all pages were read: where the next pull may begin, ``None`` for from the beginning.
+    """
+
+    pages: Iterator[Sequence[Record | BadRecord]]
+    partial: bool
+    cursor: Callable[[], str | None] = lambda: None
+
+
+class Puller(Protocol):
+    """One base that is asked for data. Used by one thread at a time.
+
+    What comes is a page of the contract or an error, never an empty set for an answer that was not understood. Raises
+    ``TransportError``, ``RemoteError``, ``Refused``, ``MappingError``, ``ConfigError``, while pages are read too.
+    """
+
+    def pull(self, entity: str, cursor: str | None) -> Pulled:
+        """Ask for an entity: all of it, or what changed since the cursor where the protocol can tell."""
+
+    def close(self) -> None:
+        """Give connections back; another thread may be waiting for an answer."""

@@ -13,10 +13,10 @@ from syncd.schedules.timing import Timing, cron_fields
 from syncd.spans import span
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "stocks": ("warehouse", "stock"),
-    "prices": ("price_type", "price"),
-    "settlements": ("contract", "settlement"),
-    "catalogue": ("category", "property", "unit", "product", "offer"),
+    "stocks": ("stock",),
+    "prices": ("price",),
+    "settlements": ("settlement",),
+    "catalogue": ("category", "property", "price_type", "warehouse", "product", "offer"),
     "documents": ("invoice", "shipment", "payment", "return"),
 }
 """Words for what belongs together; beside them every entity can be pulled by its name, singular or plural."""

@@ -19,15 +19,22 @@ from dramatiq.brokers.redis import RedisBroker
 
 from syncd.mappings import orders as orders_mapping
 from syncd.queue.broker import ACTOR, QUEUE
+from syncd.store import secrets
 from syncd.store.db import Database, execute
+from syncd.store.endpoints import Endpoint
 from syncd.store.ids import new_id
 from syncd.sync import imports, receive, removals
 from syncd.sync.context import Context
+from syncd.sync.delivery import Deliverer
+from syncd.sync.lanes import Lanes
+from syncd.sync.targets import PROTOCOLS, Targets
 
 log = structlog.get_logger(__name__)
 
+_RING_MILLISECONDS: Final = 50  # how long a ring may lie in Redis unheard: dramatiq asks again after so long
 _SWEEP_SECONDS: Final = 5.0
 _AWAY_SECONDS: Final = 1.0  # between two tries while Postgres is away
+_DELIVERY_GRACE_SECONDS: Final = 4.0  # for deliveries under way to be answered; then their leases run out
 _GRACE_SECONDS: Final = 2.0  # for an import to notice by itself; then its statement is cancelled
 
 
@@ -42,7 +49,11 @@ class Worker:
         self._bell = threading.Condition()
         self._rings = 0
         self._bells: dramatiq.Worker | None = self._listen(broker) if broker else None
-        loops: list[Callable[[], None]] = [self._import_loop] * threads + [self._house_loop]
+        self._deliverer = Deliverer(
+            ctx, self._id, Targets(PROTOCOLS, _opener(ctx)), PROTOCOLS, threads=ctx.settings.worker.delivery_threads
+        )
+        lanes = Lanes(ctx, self._stopping, self._wait)
+        loops: list[Callable[[], None]] = [self._import_loop] * threads + [self._house_loop, lanes.loop, self._deliverer.run]
         self._threads = [
             threading.Thread(target=self._supervised, args=(loop,), name=f"syncd-{loop.__name__.strip('_')}-{n}")
             for n, loop in enumerate(loops)
@@ -59,6 +70,7 @@ class Worker:
         """Stop within seconds: an import under way goes back to the queue."""
         self._stopping.set()
         self.ring()
+        self._deliverer.stop(_DELIVERY_GRACE_SECONDS)
         deadline = time.monotonic() + _GRACE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -78,10 +90,11 @@ class Worker:
         with self._bell:
             self._rings += 1
             self._bell.notify_all()
+        self._deliverer.ring()
 
     def _listen(self, broker: RedisBroker) -> dramatiq.Worker:
         dramatiq.Actor(self.ring, broker=broker, actor_name=ACTOR, queue_name=QUEUE, priority=0, options={})
-        return dramatiq.Worker(broker, worker_timeout=500, worker_threads=1)
+        return dramatiq.Worker(broker, worker_timeout=_RING_MILLISECONDS, worker_threads=1)
 
     def _wait(self, seen: int) -> int:
         with self._bell:
@@ -132,6 +145,11 @@ class Worker:
             if removals.settle(self._ctx):
                 self.ring()
             self._stopping.wait(min(2.0, self._ctx.settings.worker.poll_seconds * 2))
+
+
+def _opener(ctx: Context) -> Callable[[Endpoint], str | None]:
+    """Opens the sealed secrets of endpoints; the keys are read when the first one is needed."""
+    return lambda endpoint: endpoint.secret(secrets.keys(ctx.settings)) if endpoint.has_secret else None
 
 
 def register(db: Database, id_: UUID, role: str) -> None:

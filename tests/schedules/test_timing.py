@@ -47,7 +47,9 @@ def test_every_half_hour_goes_on_through_both_nights() -> None:
     assert [found[11:] for found in spring] == ["01:30:00+01:00", "03:00:00+02:00", "03:30:00+02:00"]
 
 
-@pytest.mark.parametrize(("day", "expected"), [("0", "Sun"), ("7", "Sun"), ("1", "Mon"), ("sat", "Sat"), ("6-7", "Sat")])
+@pytest.mark.parametrize(
+    ("day", "expected"), [("0", "Sun"), ("7", "Sun"), ("1", "Mon"), ("sat", "Sat"), ("6-7", "Sat")]
+)
 def test_weekdays_are_numbered_as_in_every_crontab(day: str, expected: str) -> None:
     found = Timing(None, f"0 3 * * {day}", "Europe/Moscow").after(datetime(2026, 11, 23, tzinfo=UTC))
     assert found.astimezone(ZoneInfo("Europe/Moscow")).strftime("%a") == expected
@@ -71,7 +73,7 @@ def test_a_day_that_never_comes_is_told_and_not_searched_for_ever() -> None:
         Timing(None, "0 0 31 2 *").after(EPOCH)
 
 
-MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.timedeltas(timedelta(), timedelta(days=1100)).map(lambda since: datetime(2025, 1, 1, tzinfo=UTC) + since)
 ZONES = st.sampled_from(["UTC", "Europe/Moscow", BERLIN, "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe"])
 LINES = st.sampled_from(["30 2 * * *", "*/15 * * * *", "0 */6 * * *", "5,35 1-3 * * *", "0 3 * * 1", "0 0 1 * *"])
 

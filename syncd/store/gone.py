@@ -1,0 +1,53 @@
+"""What a full set of an entity leaves out: counted, and removed, within the transaction that merged the set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from syncd.model import ENTITIES, Entity
+from syncd.store.db import Conn, execute, one
+from syncd.store.stage import stage_name
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """How many active records are absent from the set, and how many there are in all."""
+
+    absent: int
+    total: int
+
+
+def count(conn: Conn, name: str, *, tenant: str, source_seq: int, staged: bool) -> Gone:
+    """Compare what is stored with what is staged (nothing, where ``staged`` is false). A row that a newer source wrote
+    is not absent.
+    """
+    entity = ENTITIES[name]
+    row = one(
+        conn,
+        f"""SELECT count(*) AS total, count(*) FILTER (WHERE t.source_seq < %(seq)s AND {_absent(entity, staged)}) AS n
+            FROM "{entity.plural}" t WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL""",  # noqa: S608 - names of the model
+        tenant=tenant, seq=source_seq,
+    )  # fmt: skip
+    assert row is not None
+    return Gone(row["n"], row["total"])
+
+
+def remove(conn: Conn, name: str, *, tenant: str, source_seq: int, staged: bool) -> int:
+    """Set ``deleted_at`` on what is absent. Returns how many."""
+    entity = ENTITIES[name]
+    return execute(
+        conn,
+        f"""UPDATE "{entity.plural}" t
+            SET deleted_at = now(), updated_at = now(), source_seq = %(seq)s, revision = nextval('revision_seq'),
+                xid = pg_current_xact_id()
+            WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL AND t.source_seq < %(seq)s
+              AND {_absent(entity, staged)}""",  # noqa: S608 - names of the model
+        tenant=tenant, seq=source_seq,
+    )  # fmt: skip
+
+
+def _absent(entity: Entity, staged: bool) -> str:
+    if not staged:
+        return "true"
+    same = " AND ".join(f't."{key}" = s."{key}"' for key in entity.key_names)
+    return f'NOT EXISTS (SELECT FROM "{stage_name(entity.name)}" s WHERE {same})'
