@@ -16,7 +16,7 @@ class Overlap:
     """Where a read by ``$skip`` stands, and what of a page is new.
 
     ``taken``: rows of the set before the next new one, as far as known. ``shifted``: a row was not where it had been.
-    Keys of the last pages are kept, so that a row met again after going back is not given twice.
+    The keys of the last pages are kept: where the last row has gone, the one before it shows the place.
     """
 
     def __init__(self, key: tuple[str, ...], size: int, taken: int = 0, last: tuple[str, ...] | None = None) -> None:
@@ -26,7 +26,7 @@ class Overlap:
         self.last = last
         self.shifted = False
         self.ended = False
-        self._recent: list[set[tuple[str, ...]]] = []
+        self._recent: dict[tuple[str, ...], None] = dict.fromkeys([last] if last is not None else [])
         self._back = 0
 
     @property
@@ -48,40 +48,30 @@ class Overlap:
             start((self.taken + fresh - 1, self.size + 1))
 
     def take(self, page: Page) -> list[Record]:
-        """The new rows of the page that was asked for with ``skip`` and ``top``."""
+        """The new rows of the page that was asked for with ``skip`` and ``top``: those after the last known one."""
         records = page.records
         begun = self.skip
         more = len(records) >= self.top or page.next is not None
-        if self.last is None:
-            return self._taken(records, begun, more=more)
-        at = next((index for index, record in enumerate(records) if self._of(record) == self.last), None)
-        if at == 0 and not self._back:
-            return self._taken(records[1:], begun + 1, more=more)
-        self.shifted = True
-        if at is not None:
-            return self._taken(records[at + 1 :], begun + at + 1, more=more)
-        if self._back < BACK and begun > 0:
-            self._back += 1  # rows before this one have gone: the next request begins earlier
-            return []
-        known = set().union(*self._recent)
-        fresh = [record for record in records if self._of(record) not in known]
-        return self._taken(fresh, begun + len(records) - len(fresh), more=more)
-
-    def _taken(self, fresh: list[Record], before: int, *, more: bool) -> list[Record]:
-        keys = [self._of(record) for record in fresh]
-        if self.shifted:
-            known = set().union(*self._recent)
-            pairs = [(record, each) for record, each in zip(fresh, keys, strict=True) if each not in known]
-            self.taken = before + len(fresh)
-            fresh, keys = [record for record, _ in pairs], [each for _, each in pairs]
-        else:
-            self.taken = before + len(fresh)
-        if keys:
-            self.last = keys[-1]
-        self._recent = [*self._recent[-BACK:], set(keys)]
+        keys = [self._of(record) for record in records]
+        at = next((index for index in range(len(keys) - 1, -1, -1) if keys[index] in self._recent), -1)
+        if self.last is not None and (at != 0 or keys[0] != self.last):
+            self.shifted = True
+            if at < 0 and begun > 0 and self._back < BACK:
+                self._back += 1  # rows before this one have gone: the next request begins earlier
+                return []
         self._back = 0
+        self.taken = begun + len(records)
         self.ended = not more
-        return fresh
+        self._remember(keys[at + 1 :])
+        return records[at + 1 :]
+
+    def _remember(self, keys: list[tuple[str, ...]]) -> None:
+        if not keys:
+            return
+        self.last = keys[-1]
+        self._recent.update(dict.fromkeys(keys))
+        for key in list(self._recent)[: max(0, len(self._recent) - (BACK + 2) * self.size)]:
+            del self._recent[key]
 
     def _of(self, record: Record) -> tuple[str, ...]:
         return tuple(str(record.get(part)) for part in self.key)
