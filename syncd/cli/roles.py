@@ -87,7 +87,7 @@ def worker() -> None:
         prepare(where)
         stop = stop_event()
         broker = make_broker(where.redis_url) if where.redis_url else None
-        db = Database(where.database_url, size=found.worker.threads + 4)
+        db = Database(where.database_url, size=found.worker.threads + found.worker.delivery_threads + 8)
         running = Worker(Context(db, found, Doorbell(broker)), broker, threads=found.worker.threads)
         running.start()
         stop.wait()

@@ -3,7 +3,7 @@ in one place.
 
 - 1C is away or in maintenance: wait; it costs no attempt.
 - The answer was lost: look it up, several times with growing pauses, before anything is sent again. Where the target
-  cannot be asked it must take a message once itself, else a person decides.
+  cannot be asked it must take a message once itself (it is sent again, as after a failure), else a person decides.
 - 1C failed inside: try again, a limited number of times, by an explicit list of delays.
 - 1C refused, or our message cannot be written for it: final until a person acts.
 
@@ -101,7 +101,6 @@ def after_attempt(
             return Decision("unconfirmed", pause(policy.looks[0]))
         if not idempotent:
             return Decision("held")
-        return Decision("waiting", pause(_at(policy.delays, attempt)), refund=True)
     if attempt >= policy.attempts:
         return Decision("rejected", gave_up=True)
     return Decision("waiting", pause(_at(policy.delays, attempt)))

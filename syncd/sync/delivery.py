@@ -1,0 +1,237 @@
+"""Delivering: one loop claims, hands the messages to threads, and keeps their leases alive while they are under way.
+
+The heartbeat comes from the loop that gives out the work: a loop that hangs, and a delivery that hangs beyond its
+deadline, lose their leases, and another worker takes over.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from syncd import journal
+from syncd.adapters.ports import Delivery
+from syncd.errors import MappingError, RemoteError, SyncdError
+from syncd.queue import finish, policy
+from syncd.queue.claims import Claim, Floors, Turn, claim
+from syncd.queue.policy import Policy
+from syncd.store import endpoints
+from syncd.store.db import Conn, Database
+from syncd.store.endpoints import Endpoint
+from syncd.store.ids import new_id
+from syncd.sync import bodies
+from syncd.sync.context import Context
+from syncd.sync.settling import Ended, settle
+from syncd.sync.targets import Protocol, Targets, kinds_for_take_over
+
+log = structlog.get_logger(__name__)
+
+_SOON_SECONDS: Final = 0.02
+_TAKE_OVER_SECONDS: Final = 3.0
+_LAST_WORD_SECONDS: Final = 60.0  # how long a thread tries to write an outcome while Postgres is away
+_SLACK_SECONDS: Final = 15.0  # beyond twice an endpoint's timeout a delivery counts as hung
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A delivery under way."""
+
+    claim: Claim
+    endpoint: Endpoint
+    delivery: Delivery | None
+    deadline: float
+
+
+class Deliverer:
+    """The loop and its threads. ``run`` is the loop; ``ring`` wakes it."""
+
+    def __init__(
+        self, ctx: Context, worker: UUID, targets: Targets, protocols: dict[str, Protocol], *, threads: int,
+        rules: Callable[[str], Policy] = policy.policy_of,
+    ) -> None:  # fmt: skip
+        self._ctx = ctx
+        self._worker = worker
+        self._targets = targets
+        self._protocols = protocols
+        self._rules = rules
+        self._size = threads
+        self._bell = threading.Event()
+        self._stopping = threading.Event()
+        self._jobs: SimpleQueue[_Flight | None] = SimpleQueue()
+        self._active: dict[UUID, _Flight] = {}
+        self._lock = threading.Lock()
+        self._floors, self._turn = Floors(), Turn()
+        self._beat = self._looked = time.monotonic()
+        # daemons: a delivery that hangs must not keep the process from ending, its lease runs out
+        self._threads = [
+            threading.Thread(target=self._work, name=f"syncd-delivery-{n}", daemon=True) for n in range(threads)
+        ]
+        self._started = False
+
+    def ring(self) -> None:
+        """Look for work now."""
+        self._bell.set()
+
+    def run(self) -> None:
+        """Deliver until ``stop``. Raises what Postgres raises when it is away: call it again."""
+        if not self._started:
+            self._started = True
+            for thread in self._threads:
+                thread.start()
+        rung = False
+        while not self._stopping.is_set():
+            if not self.step():
+                # a ring that found nothing may have met another worker's claim: look once more, soon
+                rung = self._bell.wait(_SOON_SECONDS if rung else self._ctx.settings.worker.poll_seconds)
+            self._bell.clear()
+
+    def stop(self, grace: float) -> None:
+        """Claim no more, and wait for what is under way; what is not done then is taken over after its lease."""
+        self._stopping.set()
+        self._bell.set()
+        deadline = time.monotonic() + grace
+        while self._active and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for _ in self._threads:
+            self._jobs.put(None)
+        self._targets.close()
+
+    def step(self) -> int:
+        """One round of the loop: heartbeat, orphans, claims. Returns how many messages were claimed."""
+        now = time.monotonic()
+        lease = self._ctx.settings.worker.lease_seconds
+        if now - self._beat >= lease / 4:
+            self._beat = now
+            self._heartbeat(lease, now)
+        if now - self._looked >= _TAKE_OVER_SECONDS:
+            self._looked = now
+            self._take_over()
+        free = self._size - len(self._active)
+        return self._claim(free, lease) if free > 0 else 0
+
+    def _claim(self, free: int, lease: float) -> int:
+        with self._ctx.db.transaction() as conn:
+            claims = claim(
+                conn, worker=self._worker, free=free, lease=lease, kinds=list(self._protocols), floors=self._floors,
+                turn=self._turn,
+            )  # fmt: skip
+        if not claims:
+            return 0
+        try:
+            with self._ctx.db.transaction() as conn:
+                flights = self._flights(conn, claims)
+        except Database.UNREACHABLE:
+            raise
+        except Exception:
+            log.exception("claims could not be read and are given back")
+            with self._ctx.db.transaction() as conn:
+                finish.give_back(conn, claims, by=str(self._worker))
+            raise
+        with self._lock:
+            self._active.update({flight.claim.lease_id: flight for flight in flights})
+        for flight in flights:
+            self._jobs.put(flight)
+        return len(claims)
+
+    def _flights(self, conn: Conn, claims: list[Claim]) -> list[_Flight]:
+        made = bodies.deliveries(conn, claims)
+        found: dict[UUID, Endpoint] = {}
+        flights = []
+        for each in claims:
+            endpoint = found.get(each.endpoint_id) or endpoints.get(conn, each.tenant, each.endpoint_id)
+            assert endpoint is not None, "it was claimed by its endpoint's row"
+            found[each.endpoint_id] = endpoint
+            deadline = time.monotonic() + 2 * endpoint.timeout_seconds + _SLACK_SECONDS
+            flights.append(_Flight(each, endpoint, made[each.id], deadline))
+        return flights
+
+    def _heartbeat(self, lease: float, now: float) -> None:
+        with self._lock:
+            alive = [flight for flight in self._active.values() if flight.deadline > now]
+            hung = len(self._active) - len(alive)
+        if hung:
+            log.error("deliveries hang beyond their deadline and lose their leases", count=hung)
+        if alive:
+            with self._ctx.db.transaction() as conn:
+                finish.extend(conn, [flight.claim for flight in alive], lease)
+
+    def _take_over(self) -> None:
+        with self._ctx.db.transaction() as conn:
+            freed = finish.take_over(conn, **kinds_for_take_over(self._protocols), by=str(self._worker))
+            for row in freed:
+                journal.write_failure(
+                    conn, row["tenant"],
+                    journal.Entry(
+                        "delivery", "out", "failed", row["key"], error=RemoteError("E901"), entity=row["kind"],
+                        key=row["key"],
+                    ),
+                )  # fmt: skip
+        if freed:
+            log.warning("deliveries of a dead worker were taken over", count=len(freed))
+
+    # --- the threads --------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (flight := self._jobs.get()) is not None:
+            try:
+                self._fly(flight)
+            except Exception:
+                log.exception("the outcome of a delivery could not be written", message=str(flight.claim.id))
+            finally:
+                with self._lock:
+                    self._active.pop(flight.claim.lease_id, None)
+                self._bell.set()
+
+    def _fly(self, flight: _Flight) -> None:
+        protocol = self._protocols[flight.endpoint.kind]
+        ended = self._attempt(flight)
+        deadline = time.monotonic() + _LAST_WORD_SECONDS
+        while True:
+            try:
+                with self._ctx.db.transaction() as conn:
+                    settle(
+                        conn, flight.claim, flight.endpoint, ended, self._rules(flight.claim.kind),
+                        can_look_up=protocol.can_look_up, idempotent=protocol.idempotent, worker=self._worker,
+                    )  # fmt: skip
+            except Database.UNREACHABLE:
+                # what the target said is worth waiting for: without it the message must be looked up
+                if time.monotonic() > deadline or self._stopping.is_set():
+                    raise
+                time.sleep(0.5)
+            else:
+                return
+
+    def _attempt(self, flight: _Flight) -> Ended:
+        """Deliver or look up. Never raises: whatever goes wrong is how it ended."""
+        if flight.delivery is None:
+            return Ended(error=MappingError("E905", key=flight.claim.key))
+        try:
+            target = self._targets.of(flight.endpoint)
+        except SyncdError as error:  # nothing was sent: a person must mend the settings, or the code
+            return Ended(error=_as_remote(error))
+        try:
+            if flight.claim.looks_up:
+                return Ended(receipt=target.look_up(flight.delivery))
+            return Ended(receipt=target.deliver(flight.delivery))
+        except Exception as error:
+            if not isinstance(error, SyncdError):
+                log.exception("an adapter failed", endpoint=flight.endpoint.name, message=str(flight.claim.id))
+            return Ended(error=policy.as_error(error))
+
+
+def _as_remote(error: SyncdError) -> SyncdError:
+    made = RemoteError(error.code, **error.params)
+    made.retry_after = error.retry_after
+    return made
+
+
+def worker_id() -> UUID:
+    """A new identity at every start: host names and process ids come again."""
+    return new_id()

@@ -1,0 +1,172 @@
+"""What follows an attempt or a look-up, all in one transaction: the message's next state, the journal's row, what the
+order learns, whom it concerns, and the endpoint's gate.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+
+from syncd import journal
+from syncd.adapters.ports import Receipt
+from syncd.errors import RemoteError, SyncdError, TransportError
+from syncd.queue import events, policy
+from syncd.queue.claims import Claim
+from syncd.queue.finish import finish
+from syncd.queue.policy import Decision, Policy
+from syncd.store import endpoints
+from syncd.store.db import Conn, execute, one
+from syncd.store.endpoints import Endpoint
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a claim ended: a receipt, an error, or neither (a look-up that found nothing)."""
+
+    receipt: Receipt | None = None
+    error: SyncdError | None = None
+
+
+def decide(claim: Claim, ended: Ended, rules: Policy, *, can_look_up: bool, idempotent: bool) -> Decision:
+    """The next state by the rules."""
+    chance = random.random()  # noqa: S311 - spreads pauses, guards nothing
+    retry_after = ended.error.retry_after if ended.error else None
+    if claim.looks_up:
+        was: Literal["sent", "unconfirmed"] = "sent" if claim.was == "sent" else "unconfirmed"
+        if ended.receipt and not ended.receipt.confirmed:
+            return Decision("sent", rules.looks[-1], looks=0)
+        found = None if ended.error else ended.receipt is not None
+        return policy.after_look(found, claim.looks, rules, was=was, retry_after=retry_after, chance=chance)
+    outcome: policy.Outcome
+    if ended.error:
+        outcome = policy.outcome_of(ended.error)
+    else:
+        outcome = "confirmed" if ended.receipt and ended.receipt.confirmed else "taken"
+    return policy.after_attempt(
+        outcome, claim.attempt, rules, can_look_up=can_look_up, idempotent=idempotent, retry_after=retry_after,
+        chance=chance,
+    )  # fmt: skip
+
+
+def settle(
+    conn: Conn, claim: Claim, endpoint: Endpoint, ended: Ended, rules: Policy, *, can_look_up: bool, idempotent: bool,
+    worker: UUID,
+) -> Decision | None:  # fmt: skip
+    """Write how it ended. ``None`` when the lease was lost and somebody else decides; the failure is journalled all the
+    same.
+    """
+    decision = decide(claim, ended, rules, can_look_up=can_look_up, idempotent=idempotent)
+    error = ended.error
+    if decision.gave_up and error:
+        error = RemoteError("E904", attempts=claim.attempt, detail=error.text(), cause=error.code)
+    ours = finish(
+        conn, claim, decision, by=str(worker), error=error, receipt=_kept(ended.receipt),
+        reason="looked up" if claim.looks_up else None,
+    )  # fmt: skip
+    _gate(conn, endpoint, ended.error)
+    subject = _subject(conn, claim)
+    if error:
+        journal.write_failure(conn, claim.tenant, _entry(claim, endpoint, subject, error))
+    if not ours:
+        log.warning("a lease was lost, its outcome is decided elsewhere", message=str(claim.id), key=claim.key)
+        return None
+    if decision.state == "acknowledged":
+        _delivered(conn, claim, endpoint, subject, ended.receipt)
+    elif decision.state in {"rejected", "held"} and claim.kind == "order" and error:
+        data = _told(conn, claim) | {"code": error.code, "message": error.text(), "owner": error.owner}
+        events.emit(conn, claim.tenant, "order.rejected", claim.key, data, dedupe=f"{claim.id}/{claim.series}")
+    return decision
+
+
+def _delivered(conn: Conn, claim: Claim, endpoint: Endpoint, subject: str, receipt: Receipt | None) -> None:
+    journal.write(
+        conn, claim.tenant,
+        journal.Entry(
+            "delivery", "out", "ok", subject, infobase_id=endpoint.infobase_id, entity=claim.kind, key=claim.key,
+            counters={"attempt": claim.attempt},
+        ),
+    )  # fmt: skip
+    if claim.kind != "order":
+        return
+    if receipt:
+        execute(
+            conn,
+            """UPDATE sales_order SET id_1c = coalesce(%(ref)s, id_1c), number_1c = coalesce(%(number)s, number_1c),
+                      date_1c = coalesce(%(date)s, date_1c), posted = coalesce(%(posted)s, posted),
+                      known_at = now(), updated_at = now(), revision = nextval('revision_seq'),
+                      xid = pg_current_xact_id()
+               WHERE tenant = %(t)s AND id = %(id)s""",
+            t=claim.tenant, id=UUID(claim.key), ref=receipt.ref, number=receipt.number, date=receipt.date,
+            posted=receipt.posted,
+        )  # fmt: skip
+    events.emit(
+        conn, claim.tenant, "order.delivered", claim.key, _told(conn, claim), dedupe=f"{claim.id}/{claim.series}"
+    )
+
+
+def _told(conn: Conn, claim: Claim) -> dict[str, Any]:
+    row = one(
+        conn,
+        """SELECT storefront, number, number_1c, id_1c, status FROM sales_order
+           WHERE tenant = %(t)s AND id = %(id)s""",
+        t=claim.tenant, id=UUID(claim.key),
+    )  # fmt: skip
+    return {"order_id": claim.key, "revision": claim.revision_no, **(row or {})}
+
+
+def _subject(conn: Conn, claim: Claim) -> str:
+    """What a person calls it: an order's number, an event's name."""
+    if claim.kind != "order":
+        return str((claim.payload or {}).get("type", claim.kind))
+    row = one(
+        conn, "SELECT number FROM sales_order WHERE tenant = %(t)s AND id = %(id)s", t=claim.tenant, id=UUID(claim.key)
+    )  # fmt: skip
+    return str(row["number"]) if row else claim.key
+
+
+def _entry(claim: Claim, endpoint: Endpoint, subject: str, error: SyncdError) -> journal.Entry:
+    return journal.Entry(
+        "look-up" if claim.looks_up else "delivery", "out", "failed", subject, infobase_id=endpoint.infobase_id,
+        error=error, entity=claim.kind, key=claim.key, path=str(error.params.get("path") or "") or None,
+        detail=str(error.params.get("detail") or "") or None, counters={"attempt": claim.attempt},
+    )  # fmt: skip
+
+
+def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None) -> None:
+    """What the attempt tells of the endpoint itself: it asked for peace, it is away, or it answers again."""
+    if error is None:
+        if endpoint.failures:
+            endpoints.note_success(conn, endpoint.tenant, endpoint.id)
+        return
+    if error.retry_after is not None:
+        until = datetime.now(UTC) + timedelta(seconds=min(error.retry_after, policy.ORDERS.retry_after_max))
+        endpoints.close_until(conn, endpoint.tenant, endpoint.id, until, error.code)
+    if not isinstance(error, TransportError):
+        return
+    if endpoint.infobase_id is None:
+        endpoints.note_failure(conn, endpoint.tenant, endpoint.id)
+        return
+    execute(  # the ping decides whether the base is down, and soon
+        conn,
+        """UPDATE infobase_health SET next_ping_at = now()
+           WHERE tenant = %(t)s AND infobase_id = %(i)s AND state IN ('unknown', 'up', 'degraded')
+             AND next_ping_at > now()""",
+        t=endpoint.tenant, i=endpoint.infobase_id,
+    )  # fmt: skip
+
+
+def _kept(receipt: Receipt | None) -> dict[str, Any] | None:
+    if receipt is None:
+        return None
+    kept = {
+        "ref": receipt.ref, "number": receipt.number, "posted": receipt.posted,
+        "date": receipt.date.isoformat() if receipt.date else None, "answer": dict(receipt.answer) or None,
+    }  # fmt: skip
+    return {name: value for name, value in kept.items() if value is not None}
