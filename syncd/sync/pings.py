@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 AT_ONCE: Final = 16
 """Bases one worker asks at the same time: one that hangs does not keep the others waiting."""
 _LEASE_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 1.0
 
 
 class Pingable(Pinged, Protocol):
@@ -44,13 +45,20 @@ PINGERS: Final[Mapping[str, Callable[[Endpoint, str | None], Pingable]]] = {"htt
 
 
 class Pinger:
-    """Asks what is due, without waiting for the answers. ``close`` forgets those that are awaited."""
+    """Asks what is due, without waiting for the answers. What is awaited when ``stopping`` is set is forgotten: another
+    worker asks again.
+    """
 
-    def __init__(self, ctx: Context, *, at_once: int = AT_ONCE) -> None:
+    def __init__(self, ctx: Context, stopping: threading.Event, *, at_once: int = AT_ONCE) -> None:
         self._ctx = ctx
+        self._stopping = stopping
         self._places = threading.BoundedSemaphore(at_once)
         self._at_once = at_once
-        self._closed = threading.Event()
+
+    def loop(self) -> None:
+        """Until the worker stops."""
+        while not self._stopping.wait(_LOOK_SECONDS):
+            self.due()
 
     def due(self) -> int:
         """Begin to ask the bases whose time has come; returns how many."""
@@ -69,17 +77,13 @@ class Pinger:
             threading.Thread(target=self._ask, args=(row["tenant"], row["infobase_id"]), daemon=True).start()
         return len(rows)
 
-    def close(self) -> None:
-        """What is asked now is asked again by another worker."""
-        self._closed.set()
-
     def _ask(self, tenant: str, infobase_id: UUID) -> None:
         try:
-            ask(self._ctx, tenant, infobase_id, wanted=lambda: not self._closed.is_set())
+            ask(self._ctx, tenant, infobase_id, wanted=lambda: not self._stopping.is_set())
         except Database.UNREACHABLE as error:
             log.warning("a ping was not written: Postgres is away", error=str(error).strip())
         except Exception:
-            if not self._closed.is_set():
+            if not self._stopping.is_set():
                 log.exception("a ping failed inside", tenant=tenant, infobase=str(infobase_id))
         finally:
             self._places.release()

@@ -27,6 +27,7 @@ from syncd.sync import imports, receive, removals
 from syncd.sync.context import Context
 from syncd.sync.delivery import Deliverer
 from syncd.sync.lanes import Lanes
+from syncd.sync.pings import Pinger
 from syncd.sync.targets import PROTOCOLS, Targets
 
 log = structlog.get_logger(__name__)
@@ -53,7 +54,12 @@ class Worker:
             ctx, self._id, Targets(PROTOCOLS, _opener(ctx)), PROTOCOLS, threads=ctx.settings.worker.delivery_threads
         )
         lanes = Lanes(ctx, self._stopping, self._wait)
-        loops: list[Callable[[], None]] = [self._import_loop] * threads + [self._house_loop, lanes.loop, self._deliverer.run]
+        loops: list[Callable[[], None]] = [self._import_loop] * threads + [
+            self._house_loop,
+            lanes.loop,
+            self._deliverer.run,
+            Pinger(ctx, self._stopping).loop,
+        ]
         self._threads = [
             threading.Thread(target=self._supervised, args=(loop,), name=f"syncd-{loop.__name__.strip('_')}-{n}")
             for n, loop in enumerate(loops)

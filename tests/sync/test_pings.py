@@ -167,7 +167,8 @@ def test_no_transaction_is_open_while_an_answer_is_awaited(ctx: Context, tmp_pat
 
     with Service(tmp_path / "b.sqlite", Behaviour(parse("ping:timeout-before"))) as service:
         base(ctx, "ut", service.url)
-        pinger = pings.Pinger(ctx, at_once=1)
+        stopping = threading.Event()
+        pinger = pings.Pinger(ctx, stopping, at_once=1)
         assert pinger.due() == 1
         assert pinger.due() == 0
         deadline = threading.Event()
@@ -180,7 +181,7 @@ def test_no_transaction_is_open_while_an_answer_is_awaited(ctx: Context, tmp_pat
                      AND starts_with(state, 'idle in transaction') AND pid <> pg_backend_pid()""",
             )
         assert row == {"n": 0}
-        pinger.close()
+        stopping.set()
 
 
 def test_a_ping_that_was_given_up_writes_nothing(ctx: Context, service: Service) -> None:
