@@ -6,11 +6,13 @@ from collections import Counter
 
 from lxml.etree import _Element as Element
 
+from syncd.commerceml.alike import Steps, TooMany, census
 from syncd.commerceml.books import BOOK, BOOKS, ITEMS, Books
 from syncd.commerceml.heads import FIELDS, Heads
 from syncd.commerceml.names import NAMES
 
 _COUNTED_DEPTH = 3
+_CROWD = 64
 _READ = FIELDS | {
     "Описание", "Владелец", "Классификатор", "Каталог", "ПакетПредложений", "ИзмененияПакетаПредложений", "Контейнер",
     "Контрагенты", "Товары", "Предложения", "Свойства", "СвойстваЭлементов", "Скидки", "ВидыДисконтныхКарт",
@@ -41,8 +43,9 @@ class Sweep:
         while len(node):
             last = node[-1]
             if last.getprevious() is not None:
-                for item in list(node)[:-1]:  # in their order: of two that say the same the first counts
-                    self._leave(node, item, path)
+                if not self._leave_crowd(node, path):
+                    for item in list(node)[:-1]:  # in their order: of two that say the same the first counts
+                        self._leave(node, item, path)
                 del node[:-1]
             name = NAMES[last.tag]
             if name in self._records or (len(path) == 1 and name == "Владелец"):
@@ -56,6 +59,36 @@ class Sweep:
         self.run()
         for item in self._root:
             self._count(item, ())
+
+    def _leave_crowd(self, node: Element, path: tuple[str, ...]) -> bool:
+        """Count all but the last child at once where they are many, of few names, and nobody looks at any of them."""
+        if path[:1] == (BOOKS,):
+            return False
+        if len(path) >= _COUNTED_DEPTH:
+            return True
+        if len(node) <= _CROWD:
+            return False
+        found: Counter[str] = Counter()
+        try:
+            self._count_crowd(node, (), path, found)
+        except TooMany:
+            return False
+        self._unknown.update(found)
+        return True
+
+    def _count_crowd(self, node: Element, steps: Steps, path: tuple[str, ...], found: Counter[str]) -> None:
+        """What ``_count`` counts, of all elements to which the steps lead."""
+        for tag, number in census(node, steps).items():
+            name = NAMES[tag]
+            if not steps and name in FIELDS and node is self._heads.container:
+                raise TooMany  # the head is told of each
+            if name in self._records or name == "Владелец":
+                continue
+            whole = (*path, name)
+            if name not in _READ:
+                found["/".join(whole)] += number
+            if len(whole) < _COUNTED_DEPTH and whole[:2] != BOOK:
+                self._count_crowd(node, (*steps, tag), whole, found)
 
     def _leave(self, parent: Element, item: Element, path: tuple[str, ...]) -> None:
         if parent is self._heads.container:
@@ -71,5 +104,6 @@ class Sweep:
         whole = (*path, name)
         if name not in _READ:
             self._unknown["/".join(whole)] += 1
-        for inner in item:
-            self._count(inner, whole)
+        if len(whole) < _COUNTED_DEPTH:
+            for inner in item:
+                self._count(inner, whole)
