@@ -48,6 +48,7 @@ NOUNS: Final[dict[str, Noun]] = {
     ),
     "package": Noun("package", "package", "What 1C sent, and importing it again / что прислала 1С и повторный импорт."),
     "outbox": Noun("outbox", "outbox", "Orders on their way to 1C / заказы на пути в 1С."),
+    "schedule": Noun("schedule", "schedule", "What is pulled from 1C and when / что и когда получаем из 1С."),
     "infobase": Noun(
         "infobase",
         "infobase",
