@@ -14,6 +14,7 @@ from syncd.mappings.language import Rule, Source
 from syncd.mappings.lint import lint
 from syncd.mappings.loading import Mapping, Section
 from syncd.mappings.metadata import NUMBERS, Metadata, Property, Shape
+from syncd.mappings.optional import pruned
 from syncd.mappings.paths import Scope
 from syncd.mappings.query import split
 from syncd.mappings.targets import TARGETS
@@ -53,7 +54,7 @@ class _Source:
 
     def __init__(self, section: Section, base: Metadata) -> None:
         self.section, self.base = section, base
-        self.source: Source = section.source
+        self.source: Source = pruned(section.source, base)
         self.tree: Tree = section.tree
         self.kinds = {f.name: f.kind for f in TARGETS[section.section].all_fields}
 

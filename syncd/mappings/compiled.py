@@ -11,6 +11,8 @@ from typing import Any, Final
 from syncd.errors import MappingError
 from syncd.mappings.language import Rule, Source
 from syncd.mappings.loading import Mapping, Section
+from syncd.mappings.metadata import Metadata
+from syncd.mappings.optional import pruned
 from syncd.mappings.query import Query, query_of
 from syncd.mappings.rules import Compiler, Getter, Lookup, Row, jsonable, no_lookup, source_of
 from syncd.mappings.targets import TARGETS
@@ -155,16 +157,20 @@ _COMBINE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-def compile_mapping(mapping: Mapping, zone: tzinfo, lookup: Lookup = no_lookup) -> list[CompiledSource]:
+def compile_mapping(
+    mapping: Mapping, zone: tzinfo, lookup: Lookup = no_lookup, base: Metadata | None = None
+) -> list[CompiledSource]:
     """Every source that reads, ready to run. ``zone`` is the infobase's: 1C writes times without one.
 
-    The mapping must have no problems. ``lookup`` finds what ``via`` asks for.
+    The mapping must have no problems. ``lookup`` finds what ``via`` asks for; of ``base`` depends which optional
+    fields are read (all of them without it).
     """
-    return [_source(mapping, section, zone, lookup) for section in mapping.sections if section.source.from_]
+    return [_source(mapping, section, zone, lookup, base) for section in mapping.sections if section.source.from_]
 
 
-def _source(mapping: Mapping, section: Section, zone: tzinfo, lookup: Lookup) -> CompiledSource:
-    entity, source, tree = TARGETS[section.section], section.source, section.tree
+def _source(mapping: Mapping, section: Section, zone: tzinfo, lookup: Lookup, base: Metadata | None) -> CompiledSource:
+    entity, tree = TARGETS[section.section], section.tree
+    source = section.source if base is None else pruned(section.source, base)
     compiler = Compiler(zone, mapping.head.dictionaries, lookup)
     readable = {name: rule for name, rule in source.fields.items() if rule.only != "write"}
     declared = {f.name: f for f in entity.all_fields}

@@ -107,6 +107,10 @@ class Rule(_Part):
         "Several records with one key become one: what this field does then",
         "Несколько записей с одним ключом складываются в одну: что при этом делает поле",
     )
+    optional: bool | None = said(
+        "Leave the field out where the base has no such property: not every release does",
+        "Не брать поле, если в базе нет такого реквизита: он есть не в каждой редакции",
+    )
     only: Literal["read", "write"] | None = said("One direction only", "Только в одну сторону")
 
     @model_validator(mode="before")

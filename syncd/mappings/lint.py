@@ -22,10 +22,12 @@ from syncd.model import Field
 from syncd.model.entity import Kind
 
 ORDER_FIELDS: Final = tuple(
-    dict.fromkeys([*FIELDS, *(f.name for f in TARGETS["orders"].all_fields if f.name != "lines")])
+    dict.fromkeys([*FIELDS, "line_count", *(f.name for f in TARGETS["orders"].all_fields if f.name != "lines")])
 )
 """What the direction into 1C may take: what a storefront said of an order, and what syncd knows of it."""
-LINE_FIELDS: Final = (*(item.name for f in TARGETS["orders"].fields for item in f.items), "variant_id", "line_number")
+LINE_FIELDS: Final = (
+    *(item.name for f in TARGETS["orders"].fields for item in f.items), "variant_id", "line_number",
+)  # fmt: skip
 _FITS: Final[dict[str, frozenset[str]]] = {
     "decimal": frozenset({"decimal", "integer", "tax"}),
     "integer": frozenset({"integer"}),

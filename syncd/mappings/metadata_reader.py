@@ -12,7 +12,7 @@ import io
 import sys
 import zlib
 from collections.abc import Callable
-from typing import IO, Final
+from typing import Final, Protocol
 
 import orjson
 from lxml import etree
@@ -23,15 +23,23 @@ from syncd.mappings.metadata import COLLECTION, Function, Metadata, Property, Sh
 
 SIZE_LIMIT: Final = 256 << 20
 """Largest document that is read, bytes; the largest seen has 17 MB."""
+_CHUNK: Final = 1 << 20
 _FORM: Final = 1  # of the compact form
 _REFERENCE: Final = "bindingParameter"
 _WHOLE: Final = ("EntityType", "ComplexType", "EnumType", "Association", "FunctionImport", "EntitySet")
 
 
+class Stream(Protocol):
+    """Bytes to read: an open file, a response, an unpacking stream."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes, fewer at the end."""
+
+
 class _Hashed(io.RawIOBase):
     """Passes bytes on, and knows their hash and number."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__()
         self._stream = stream
         self.digest = hashlib.sha256()
@@ -39,7 +47,7 @@ class _Hashed(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes. Raises ``MappingError`` E732 for a document without an end."""
-        data = self._stream.read(size)
+        data = self._stream.read(size if size >= 0 else _CHUNK)
         self.digest.update(data)
         self.size += len(data)
         if self.size > SIZE_LIMIT:
@@ -47,7 +55,7 @@ class _Hashed(io.RawIOBase):
         return data
 
 
-def read(stream: IO[bytes]) -> Metadata:
+def read(stream: Stream) -> Metadata:
     """Read a document. Raises ``MappingError`` E732 for what is no ``$metadata``."""
     source = _Hashed(stream)
     reader = _Reader()
