@@ -19,7 +19,7 @@ from syncd.mappings.paths import Scope
 from syncd.mappings.query import split
 from syncd.mappings.targets import TARGETS
 from syncd.mappings.tree import Place, Tree
-from syncd.mappings.words import hint, in_odata
+from syncd.mappings.words import TABLES, hint, in_odata
 from syncd.model.entity import Kind
 
 _TOTALS: Final = re.compile(
@@ -96,7 +96,7 @@ class _Source:
         records = f"{set_}_RecordType"
         if table in self.base.calls(records):
             return tr(f" Did you mean {records}/{table}?", f" Возможно, {records}/{table}?")
-        return hint(table, calls)
+        return hint(TABLES.get(table, table), calls)
 
     def _movements(self, set_: str, calls: list[str]) -> str:
         records = f"{set_}_RecordType"
