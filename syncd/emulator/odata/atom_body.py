@@ -9,7 +9,9 @@ from lxml import etree
 from syncd.emulator.odata.refusals import bad_request
 from syncd.emulator.odata.writing import Body
 
-_NULL: Final = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}null"
+_META: Final = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}"
+_NULL: Final = f"{_META}null"
+_TYPE: Final = f"{_META}type"
 _NO_ENTITIES: Final = etree.XMLParser(resolve_entities=False, no_network=True)
 
 
@@ -29,13 +31,13 @@ def read_entry(body: bytes) -> Body:
 
 
 def _object(element: etree._Element) -> Body:
-    return {etree.QName(child).localname: _value(child) for child in element if isinstance(child.tag, str)}
+    return {etree.QName(child).localname: _value(child) for child in element.iterchildren("*")}
 
 
 def _value(element: etree._Element) -> object:
     if element.get(_NULL) == "true":
         return None
-    rows = [child for child in element if isinstance(child.tag, str)]
-    if rows or "Collection(" in "".join(element.attrib.values()):
+    rows = list(element.iterchildren("*"))
+    if rows or "Collection(" in str(element.get(_TYPE)):
         return [_object(row) for row in rows]
     return element.text or ""

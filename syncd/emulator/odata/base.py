@@ -22,10 +22,11 @@ from syncd.emulator.odata.server import Heard, Log, Publication, Server
 from syncd.emulator.odata.service import Service
 from syncd.emulator.odata.sessions import Sessions
 from syncd.emulator.odata.store import Store
+from syncd.emulator.odata.unf import UNF
 from syncd.emulator.odata.ut import UT11
 from syncd.emulator.odata.writing import Body, Writer
 
-PRESETS: Final[dict[str, Preset]] = {preset.name: preset for preset in (UT11,)}
+PRESETS: Final[dict[str, Preset]] = {preset.name: preset for preset in (UT11, UNF)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class OdataBase:
     """
 
     def __init__(
-        self, preset: str = "ut11", *, seed: int = 1, size: int = 50, user: str = "odata", password: str = "odata",
+        self, preset: str = "ut11", *, seed: int = 1, size: int = 50, user: str = "odata",
+        password: str = "odata",  # noqa: S107 - a base to play with
         faults: OdataFaults | None = None, metadata: Path | bytes | None = None, manners: Manners | None = None,
         clock: Callable[[], datetime] | None = None, port: int = 0,
     ) -> None:  # fmt: skip

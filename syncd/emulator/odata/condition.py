@@ -108,11 +108,11 @@ class _Parser:
         return left
 
     def _unary(self) -> Node:
-        token = self._peek()
-        if token in ("not", "-"):
+        sign = self._peek()
+        if sign in ("not", "-"):
             self._take()
-            return Operation("not" if token == "not" else "neg", self._unary(), None)
-        if token == "(":
+            return Operation("not" if sign == "not" else "neg", self._unary(), None)
+        if sign == "(":
             self._take()
             inner = self._level(0)
             self._take(")")

@@ -1,9 +1,9 @@
-"""Reads the ``.model`` files: the sets of a configuration, as its own ``$metadata`` shows them, in a line per attribute.
+"""Reads the ``.model`` files: the sets of a configuration, as its own ``$metadata`` shows them, a line per attribute.
 
 ``@ Set flags``, then its attributes; ``+ Section``, then those of the section; ``= Enumeration members``. An attribute
 is a name and a type: ``s25`` text of 25 characters (``s``: any length), ``n2`` number of 2 decimal places, ``i16``,
-``i32``, ``i64``, ``b``, ``u`` GUID, ``d`` date, ``v`` value storage, ``?`` several types, ``eName`` enumeration, ``>Set``
-reference. A register's dimension has ``!`` before it, its resource ``#``.
+``i32``, ``i64``, ``b``, ``u`` GUID, ``d`` date, ``v`` value storage, ``?`` several types, ``eName`` enumeration,
+``>Set`` reference. A register's dimension has ``!`` before it, its resource ``#``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from syncd.emulator.odata.functions import bind
 from syncd.emulator.odata.model import EntitySet, EntityType, Kind, Prop, Role, Schema
 
 _SIMPLE: Final = {
-    "b": "Edm.Boolean", "u": "Edm.Guid", "d": "Edm.DateTime", "i16": "Edm.Int16", "i32": "Edm.Int32", "i64": "Edm.Int64",
+    "b": "Edm.Boolean", "u": "Edm.Guid", "d": "Edm.DateTime",
+    "i16": "Edm.Int16", "i32": "Edm.Int32", "i64": "Edm.Int64",
 }  # fmt: skip
 _ROLES: Final = {"!": Role.DIMENSION, "#": Role.RESOURCE}
 

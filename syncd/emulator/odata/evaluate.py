@@ -191,7 +191,7 @@ class Compiler:
 def equality(left: Compiled, right: Compiled, column: int) -> Callable[[Row, Row], bool]:
     """How two expressions are compared.
 
-    A composite field is never equal to a bare GUID, and that is no error (developer guide, 17.4): only ``cast`` finds it.
+    A composite field is never equal to a bare GUID, and that is no error: only ``cast`` finds it (guide, 17.4).
     """
     one, other = left.get, right.get
     kinds = {left.type, right.type}
@@ -222,7 +222,7 @@ def folded(kind: Type) -> Callable[[Plain], Plain | float]:
     """What is compared: text without case, as the usual collations of 1C's databases do."""
     if kind is Type.TEXT:
         return lambda value: str(value).casefold()
-    return (lambda value: number(value)) if kind is Type.NUMBER else (lambda value: value)
+    return number if kind is Type.NUMBER else (lambda value: value)
 
 
 def number(value: Plain) -> float:
@@ -243,6 +243,6 @@ def read(prop: Prop) -> tuple[Callable[[Row], Plain], Type]:
 
     def get(row: Row) -> Plain:
         value = row.get(name)
-        return None if isinstance(value, list) else value
+        return None if isinstance(value, (list, dict)) else value
 
     return get, kind

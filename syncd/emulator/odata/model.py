@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, TypeAlias, Union
+from typing import Final, TypeAlias
 
 EMPTY_REF: Final = "00000000-0000-0000-0000-000000000000"
 EMPTY_DATE: Final = "0001-01-01T00:00:00"
 UNDEFINED: Final = "StandardODATA.Undefined"
 NAMESPACE: Final = "StandardODATA."
 
-Wire: TypeAlias = Union[str, int, float, bool, None, list["Row"], dict[str, "Wire"]]
-"""A value as it travels: Int64 is text, a date is naive text, a tabular section a list, an expanded object a mapping."""
+Wire: TypeAlias = str | int | float | bool | list["Row"] | dict[str, "Wire"] | None
+"""A value as it travels: Int64 is text, a date naive text, a tabular section a list, an expanded object a mapping."""
 Row: TypeAlias = dict[str, Wire]
 
 

@@ -26,9 +26,11 @@ _BLOCKED: Final = (
 )
 _LOGIN: Final = (
     '    <!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN"><html><head><title>1cfresh</title></head><body>'
-    '<form action="/login" method="post"><input name="user"><input name="password" type="password"></form></body></html>'
+    '<form action="/login" method="post"><input name="user"><input name="password" type="password"></form></body>'
+    "</html>"
 )
-_GATEWAY: Final = '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body>Service temporarily unavailable</body></html>'
+_XHTML: Final = "http://www.w3.org/1999/xhtml"
+_GATEWAY: Final = f'<?xml version="1.0"?><html xmlns="{_XHTML}"><body>Service temporarily unavailable</body></html>'
 
 
 def _plain(status: int, words: str) -> tuple[int, str, bytes]:

@@ -21,7 +21,7 @@ from syncd.emulator.odata.faults import Fault, OdataFaults
 from syncd.emulator.odata.refusals import Language, ODataRefusal, handler_failed
 from syncd.emulator.odata.refusals import failed as refused
 from syncd.emulator.odata.service import JSON, Answer, Asked
-from syncd.emulator.odata.sessions import Sessions, SessionLost
+from syncd.emulator.odata.sessions import SessionLost, Sessions
 
 _AT_ONCE: Final = 1 << 20
 _DRIP: Final = 16
@@ -152,7 +152,8 @@ class Handler(BaseHTTPRequestHandler):
             heard.seconds = time.monotonic() - started
             publication.log.add(heard)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_MERGE = do_OPTIONS = handle_any
+    do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815
+    do_PATCH = do_DELETE = do_MERGE = do_OPTIONS = handle_any  # noqa: N815
 
     def _read(self) -> bytes | None:
         """The body; None when its length was not told."""

@@ -246,9 +246,10 @@ class _Request:
     def _match(self, entity_set: EntitySet, key: Key) -> None:
         """The developer guide says 412; live bases pay no attention to If-Match."""
         wanted = self._asked.headers.get("if-match", "*").removeprefix("W/").strip('"')
-        if self._service.if_match_honoured and wanted != "*" and entity_set.kind is Kind.OBJECTS:
-            if self._service.reader.one(entity_set, key)["DataVersion"] != wanted:
-                raise ODataRefusal(412, -1, "Данные были изменены или удалены другим пользователем")
+        if not self._service.if_match_honoured or wanted == "*" or entity_set.kind is not Kind.OBJECTS:
+            return
+        if self._service.reader.one(entity_set, key)["DataVersion"] != wanted:
+            raise ODataRefusal(412, -1, "Данные были изменены или удалены другим пользователем")
 
     def _body(self) -> Body:
         content_type = self._asked.headers.get("content-type", "")

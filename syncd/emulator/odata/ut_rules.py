@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from syncd.emulator.odata.evaluate import number
 from syncd.emulator.odata.model import EMPTY_REF, EntitySet, Row, Wire
 from syncd.emulator.odata.refusals import handler_failed
+from syncd.emulator.odata.rows import amount, neat, sections
 from syncd.emulator.odata.seeds import reference
 from syncd.emulator.odata.store import Store
 from syncd.emulator.odata.writing import Movements
@@ -24,17 +24,6 @@ _STATE_OF: Final = {
     "Закрыт": "Закрыт",
 }  # fmt: skip
 _RESERVED: Final = ("КОбеспечению", "КОтгрузке")
-
-
-def sections(row: Row, name: str) -> list[Row]:
-    """The rows of a tabular section."""
-    below = row.get(name)
-    return below if isinstance(below, list) else []
-
-
-def amount(value: Wire) -> float:
-    """A number of a row."""
-    return number(value) if isinstance(value, (int, float, str)) else 0
 
 
 class TradeRules:
@@ -72,7 +61,7 @@ class TradeRules:
         row["МаксимальныйКодСтроки"] = str(highest)
         if lines:
             total = sum(amount(line["СуммаСНДС"]) for line in lines if not line["Отменено"])
-            row["СуммаДокумента"] = _neat(total)
+            row["СуммаДокумента"] = neat(total)
 
     def movements(self, entity_set: EntitySet, row: Row) -> Movements:
         """The records a document makes when it is posted."""
@@ -173,17 +162,12 @@ class TradeRules:
         }  # fmt: skip
 
     def _analytics(self, row: Row) -> Wire:
-        """The key of analytics of this customer; a contract that is not told leaves the first."""
+        """The key of analytics of this customer."""
         table = self._store.tables["Catalog_КлючиАналитикиУчетаПоПартнерам"]
         wanted = {"Партнер_Key": frozenset((str(row["Партнер_Key"]),))}
         return next(
             (key["Ref_Key"] for key in table.rows(wanted) if key["Партнер_Key"] == row["Партнер_Key"]), EMPTY_REF
         )
-
-
-def _neat(value: float) -> float:
-    found = round(value, 2)
-    return int(found) if float(found).is_integer() else found
 
 
 def _order_of(row: Row) -> Row:

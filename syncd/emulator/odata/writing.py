@@ -61,7 +61,7 @@ class NoRules:
 
 @dataclass(slots=True)
 class Writer:
-    """Writes into one store. ``clock`` tells the base's local time, ``ref_key_accepted`` whether POST may name the key."""
+    """Writes into one store. ``clock`` tells the base's local time; ``ref_key_accepted``: POST may name the key."""
 
     store: Store
     reader: Reader
@@ -234,9 +234,7 @@ class Writer:
         if entity_set.kind is Kind.RECORD_SETS:
             keys = {name: row[name] for name in kind.key}
             below = row["RecordSet"]
-            row["RecordSet"] = (
-                [{**one, **keys} for one in below if isinstance(one, dict)] if isinstance(below, list) else []
-            )
+            row["RecordSet"] = [{**one, **keys} for one in below] if isinstance(below, list) else []
         return row
 
     def _rows(self, entity_set: EntitySet, name: str, value: object, owner: Row) -> list[Row]:
