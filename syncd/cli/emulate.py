@@ -16,6 +16,7 @@ import click
 from rich.markup import escape
 
 from syncd.cli.codes import CHECK_FAILED, PARTIAL
+from syncd.cli.emulate_infobase import infobase
 from syncd.cli.emulate_report import line, show
 from syncd.cli.output import Format, output_option, talk
 from syncd.emulator.bar import Bar
@@ -274,6 +275,9 @@ def emulate() -> None:
 
     Exit codes: 4 the site refused, 5 1C could not write an order, 6 no answer, 7 the site broke the protocol.
     """
+
+
+emulate.add_command(infobase)
 
 
 @emulate.command()

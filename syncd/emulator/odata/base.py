@@ -119,7 +119,7 @@ class OdataBase:
     def running(self) -> Iterator[OdataBase]:
         """Serve on 127.0.0.1 in a thread until the block ends."""
         self.start()
-        thread = Thread(target=self._serve, daemon=True)
+        thread = Thread(target=self.serve, daemon=True)
         thread.start()
         try:
             yield self
@@ -134,18 +134,20 @@ class OdataBase:
         """
         self._server = Server(self._port, self._publication)
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
+        """Answer until ``stop`` is called or the thread is interrupted."""
         assert self._server
         self._server.serve_forever(poll_interval=0.05)
 
-    def serve(self) -> None:
-        """Answer until interrupted."""
-        self._serve()
-
     def stop(self) -> None:
-        """Let the port go."""
+        """End ``serve`` in another thread, and let the port go."""
         if self._server:
             self._server.shutdown()
+        self.close()
+
+    def close(self) -> None:
+        """Let the port go, when nobody serves."""
+        if self._server:
             self._server.server_close()
             self._server = None
 
