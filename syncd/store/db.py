@@ -17,6 +17,12 @@ from sqlalchemy.sql.elements import ClauseElement
 Conn: TypeAlias = psycopg.Connection[DictRow]
 Row: TypeAlias = DictRow
 
+_NOTICE_DEATH: Final = """
+    SELECT set_config('client_connection_check_interval', '5s', false), set_config('tcp_keepalives_idle', '15', false),
+           set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)
+"""
+"""So that a merge whose process or host is gone lets go of the package within seconds, not when its statement ends or
+TCP gives up after hours: until then nobody can take the import over."""
 _DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
@@ -58,6 +64,7 @@ class Database:
         )
         self._lent.add(connection)
         try:
+            connection.execute(_NOTICE_DEATH)
             yield connection
         finally:
             self._lent.discard(connection)
