@@ -203,7 +203,7 @@ def _guessed(status: int, detail: str) -> str:
 
 def _of_server(status: int, asked: str, detail: str) -> SyncdError:
     """No word of 1C: the web server, a proxy, a portal."""
-    detail = f"HTTP {status}: {detail}" if not detail.startswith("HTTP ") else detail
+    detail = f"HTTP {status}: {detail.removeprefix(f'{status} ')}" if not detail.startswith("HTTP ") else detail
     match status:
         case 401:
             return ConfigError("E813", asked=asked, detail=detail)

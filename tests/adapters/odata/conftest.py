@@ -15,6 +15,8 @@ import pytest
 
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.endpoint import Endpoint
+from syncd.emulator.odata import OdataBase
+from tests.adapters.odata import trade
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,21 @@ def site() -> Iterator[Site]:
     made = Site()
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Clients that a test opened on the way are closed behind it."""
+    yield
+    while trade.OPENED:
+        trade.OPENED.pop().close()
+
+
+@pytest.fixture
+def base() -> Iterator[OdataBase]:
+    """An emulated УТ 11 with twelve goods."""
+    with OdataBase(preset="ut11", seed=1, size=12).running() as running:
+        yield running
 
 
 @pytest.fixture
