@@ -1,11 +1,15 @@
 """The journal: every exchange that ended and every one that failed, with what, where, why, and who can fix it.
 
+Each failure is counted into its issue (``syncd.issues``), and each success settles what failed of the same object
+before.
+
 An exchange is one row; its bad records are rows under it (``parent_id``). A failure that repeats within a minute (a
 client that hammers with a wrong password) counts up in its row instead of filling the table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,6 +18,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from syncd import issues
 from syncd.errors import CATALOGUE, SyncdError
 from syncd.store.db import Conn, Row, every, execute, one
 from syncd.store.ids import new_id
@@ -26,7 +31,9 @@ TEXT_LIMIT: Final = 4_000
 
 @dataclass(slots=True)
 class Entry:
-    """One row to be written. ``subject`` names what was exchanged for a person: a file, an order number, a mode."""
+    """One row to be written. ``subject`` names what was exchanged for a person: a file, an order number, a mode.
+    ``counted``: whether it is a failure of its own, and not one that rows under it tell.
+    """
 
     kind: str
     direction: Literal["in", "out"]
@@ -44,13 +51,43 @@ class Entry:
     line: int | None = None
     counters: dict[str, Any] | None = None
     detail: str | None = None
+    counted: bool = True
 
 
 def write(conn: Conn, tenant: str, entry: Entry, *, id_: UUID | None = None) -> UUID:
     """Write one row within the caller's transaction. Returns its id."""
     made = id_ or new_id()
     execute(conn, _INSERT, **_parameters(tenant, entry, made), fingerprint=None)
+    _count(conn, tenant, [(entry, made)])
     return made
+
+
+def write_all(conn: Conn, tenant: str, entries: Sequence[Entry]) -> None:
+    """Write many rows at once, as an import has them: one round trip, and one count per issue."""
+    made = [(entry, new_id()) for entry in entries]
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            _INSERT.encode(), [{**_parameters(tenant, entry, id_), "fingerprint": None} for entry, id_ in made]
+        )
+    _count(conn, tenant, made)
+
+
+def subject_of(entry: Entry) -> tuple[str, str]:
+    """The object an entry is about, as issues know it: its entity and key, else what was exchanged."""
+    return entry.entity or entry.kind, entry.key or entry.file or entry.subject
+
+
+def _count(conn: Conn, tenant: str, made: Sequence[tuple[Entry, UUID]]) -> None:
+    failures = []
+    for entry, id_ in made:
+        entity, key = subject_of(entry)
+        if entry.outcome == "ok":
+            issues.succeeded(conn, tenant, entity, [key])
+        elif entry.error and entry.counted:
+            failures.append(
+                issues.Failure(entry.error, entry.kind, entity, key, entry.infobase_id, entry.path, id_)
+            )  # fmt: skip
+    issues.count(conn, tenant, failures)
 
 
 def write_failure(conn: Conn, tenant: str, entry: Entry) -> UUID:
@@ -68,9 +105,11 @@ def write_failure(conn: Conn, tenant: str, entry: Entry) -> UUID:
     )  # fmt: skip
     if row:
         found: UUID = row["id"]
+        _count(conn, tenant, [(entry, found)])
         return found
     made = new_id()
     execute(conn, _INSERT, **_parameters(tenant, entry, made), fingerprint=fingerprint)
+    _count(conn, tenant, [(entry, made)])
     return made
 
 

@@ -29,6 +29,7 @@ REMEMBERED: Final = 1_000
 """Ids kept of a collected message's events, so that one that is told twice counts once."""
 BURST: Final = {"infobase": 2}
 """Messages a window lets through at once: a base that goes down and comes back is two; more of it is flapping."""
+_JSON: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _IDS: Final = UUID("5f0e5f8c-64b6-5a0f-8d3c-6d6f8a1b7e02")
 
 
@@ -59,9 +60,20 @@ def wanted(conn: Conn, tenant: str, name: str) -> bool:
 
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data as JSON that Postgres takes: ids, times and numbers of money as texts."""
-    text = orjson.dumps(dict(data), default=_text, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+    try:
+        text = orjson.dumps(dict(data), default=_text, option=_JSON)
+    except TypeError:  # half a surrogate pair somewhere, as broken encodings leave them
+        text = orjson.dumps(_whole(dict(data)), default=_text, option=_JSON)
     found: dict[str, Any] = orjson.loads(text.replace(b"\\u0000", b"\xef\xbf\xbd"))
     return found
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from syncd import journal
+from syncd import issues, journal
 from syncd.adapters.ports import ImportState, Opened, Orders
 from syncd.commerceml.info import write_info
 from syncd.errors import RequestError
@@ -109,6 +109,7 @@ class ExchangeService:
             lifetime = timedelta(hours=self._ctx.settings.exchange.session_hours)
             session, token = access.open_session(conn, infobase, type_, lifetime=lifetime, address=address)
             queued = receive.sweep(conn, tenant=tenant, infobase_id=infobase.id, type_=type_)
+            issues.succeeded(conn, tenant, "exchange", [f"{type_} checkauth"])
         self._ring(queued)
         return Opened(session, token, timestamp)
 

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from syncd import journal
 from syncd.commerceml.order_lines import DELIVERY_ID
 from syncd.commerceml.orders import BITRIX, DIALECTS, STANDARD, Dialect, write_orders
 from syncd.commerceml.requisites import normalised
 from syncd.errors import RemoteError
+from syncd.journal import Entry
 from syncd.mappings.orders import OrdersMapping, flat
 from syncd.model.records import OrderDocument, OrderLine, Record
 from syncd.queue import outbox
@@ -66,11 +68,20 @@ def offer(
             log.exception("an order cannot be written for 1C", order=message.key)
             problem = RemoteError("E222", order=message.key, detail=str(error))
             outbox.hold_back(conn, tenant, message, problem)
+            _journal(conn, session, rows.get(UUID(message.key)), message.key, problem)
             tell.rejected(conn, tenant, message.key, problem)
             continue
         documents.append(document)
         keys.append(message.key)
     return write_orders(documents, dialect=dialect, generated_at=now), keys
+
+
+def _journal(conn: Conn, session: Session, row: Row | None, key: str, error: RemoteError) -> None:
+    entry = Entry(
+        kind="orders", direction="out", outcome="failed", error=error, infobase_id=session.infobase.id,
+        session_id=session.id, subject=row["number"] if row else key, entity="order", key=key,
+    )  # fmt: skip
+    journal.write(conn, session.tenant, entry)
 
 
 def to_document(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from syncd import issues
 from syncd.adapters.ports import Receipt
 from syncd.errors import SyncdError
 from syncd.queue import events
@@ -30,7 +31,8 @@ def delivered(conn: Conn, tenant: str, kind: str, key: str, receipt: Receipt | N
 
 
 def delivered_all(conn: Conn, tenant: str, keys: Sequence[str], receipt: Receipt | None = None) -> int:
-    """Several orders at once, as 1C confirms them in an exchange."""
+    """Several orders at once, as 1C confirms them in an exchange. What failed of them before is settled."""
+    issues.succeeded(conn, tenant, "order", keys)
     if not keys or not events.wanted(conn, tenant, "order.delivered"):
         return 0
     told = 0
