@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from syncd import journal
+from syncd import issues, journal
 from syncd.errors import ConfigError, DataError, SyncdError
 from syncd.journal import Entry
 from syncd.model import ENTITIES
@@ -259,17 +259,31 @@ def _journal(state: Run, outcome: journal.Outcome, counters: dict[str, dict[str,
     if dropped > 0:
         notes.append(f"{dropped} more bad records are counted, not listed")
     entry.detail = "\n".join(notes) or None
+    entry.counted = not state.broken  # the rows of the documents tell it
+    _settle(state, names)
     journal.write(state.conn, claim.tenant, entry, id_=claim.id)
+    children = []
     for name, problem in state.broken[:BAD_RECORDS_KEPT]:
         child = _entry(claim, "failed", subject=name, error=problem)
         child.kind, child.parent_id, child.file = "document", claim.id, name
         child.line = int(problem.params["line"]) if str(problem.params.get("line", "")).isdigit() else None
-        journal.write(state.conn, claim.tenant, child)
+        children.append(child)
     for name, bad in state.bad.rows:
         child = _entry(claim, "failed", subject=bad.key or bad.path, error=bad.error)
         child.kind, child.parent_id, child.file, child.line = "record", claim.id, name, bad.line
         child.entity, child.key, child.path = bad.entity, bad.key, bad.path
-        journal.write(state.conn, claim.tenant, child)
+        children.append(child)
+    journal.write_all(state.conn, claim.tenant, children)
+
+
+def _settle(state: Run, names: list[str]) -> None:
+    """What failed before and came in whole now is no open failure any more."""
+    tenant = state.claim.tenant
+    broken = {name for name, _ in state.broken}
+    issues.succeeded(state.conn, tenant, "document", [name for name in names if name not in broken])
+    if issues.unsettled(state.conn, tenant, "order"):
+        issues.succeeded(state.conn, tenant, "order", {orders_in.key_of(document) for document in state.spool})
+    issues.applied(state.conn, tenant, state.stage.entities)
 
 
 def _unknown(unknown: Counter[str]) -> str:
