@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from bench.cost import Cost, measured
 from bench.worker import Measured, chunks
 from syncd import log
 from syncd.config import Settings
@@ -38,24 +39,25 @@ def import_(database_url: str, paths: list[Path]) -> Measured:
         claim = imports.claim_next(ctx)
         if claim is None:
             raise RuntimeError("the package was not there to be claimed")
-        begin, cpu = time.perf_counter(), time.process_time()
-        with _phases(phases):
+        with measured(database_url) as cost, _phases(phases):
+            begin = time.perf_counter()
             result = imports.run(ctx, claim)
-        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+            seconds = time.perf_counter() - begin
     finally:
         db.close()
     if result is None or result.outcome != "ok":
         raise RuntimeError(f"the import ended as {result}")
-    return _measured(seconds, cpu, result, phases)
+    return _measured(seconds, cost, result, phases)
 
 
-def _measured(seconds: float, cpu: float, result: Result, phases: dict[str, float]) -> Measured:
+def _measured(seconds: float, cost: Cost, result: Result, phases: dict[str, float]) -> Measured:
     before_merge = phases.pop("until merged", 0.0)
     phases["commit, journal"] = seconds - before_merge
     inside = sum(spent for name, spent in phases.items() if name not in ("store uploads", "commit, journal"))
     phases["read + render"] = before_merge - inside
     records = sum(counts["read"] for counts in result.counters.values())
-    return Measured(seconds, records, cpu=cpu, counters=result.counters, phases=phases)
+    return Measured(seconds, records, cpu=cost.cpu, server=cost.server, helpers=cost.helpers,
+                    counters=result.counters, phases=phases)  # fmt: skip
 
 
 def _store(ctx: Context, paths: list[Path]) -> None:

@@ -36,6 +36,7 @@ def show(lines: list[Line]) -> None:
     table.add_column(tr("what", "что"))
     titles = (
         "MB", tr("seconds", "секунд"), tr("MB/s", "МБ/с"), tr("records/s", "записей/с"), tr("CPU s", "ЦП, с"),
+        tr("Postgres CPU s", "ЦП Postgres, с"),
         tr("× yardstick", "× эталон"), tr("yardstick before / after, s", "эталон до / после, с"),
         tr("peak MB", "пик МБ"),
     )  # fmt: skip
@@ -46,7 +47,7 @@ def show(lines: list[Line]) -> None:
         table.add_row(
             _said(line.name), f"{line.size / _MB:,.1f}",
             f"{found.seconds:.2f}", f"{line.size / _MB / found.seconds:.1f}",
-            f"{found.records / found.seconds:,.0f}", f"{found.cpu:.2f}", f"{line.ratio:.2f}",
+            f"{found.records / found.seconds:,.0f}", f"{found.cpu:.2f}", f"{found.server:.2f}", f"{line.ratio:.2f}",
             f"{line.before.seconds:.2f} / {line.after.seconds:.2f}", f"{found.peak / _MB:.0f}",
         )  # fmt: skip
     console = _console()

@@ -22,8 +22,14 @@ from syncd.commerceml.values import base_id
 LoadKnown = Callable[[str], Known]
 """Gives what is known of the records of a kind of container: ``catalogue`` or ``offers``."""
 
+Hand = Callable[[str, Track, bool], None]
+"""Takes what was put aside of a kind of element (``Track.aside``). ``True``: the list ended, and all of it is to be
+settled before the next one begins."""
+
 RECORD_LIMIT: Final = 32 << 20
 """A record, or a head, larger than this is not held in memory for a comparison; bytes."""
+ASIDE_BYTES: Final = 1 << 20
+"""So much is put aside before it is handed over: small beside the memory of a process, large beside a message."""
 _TAIL: Final = 256  # bytes kept back, so that no tag is cut in two
 _CONTAINERS: Final = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}
 ELEMENTS: Final = {"catalogue": "Товар", "offers": "Предложение"}
@@ -36,16 +42,23 @@ class RecordFilter:
 
     ``tracks`` has one entry for every element of records met (Товар, Предложение). Tell a track with ``note`` what the
     reader made of its records, and call ``settle`` when the document was read to its end.
+    ``hand`` takes changed records to be read elsewhere: of every list then only the first one goes to the reader, so
+    that it tells the head. ``cut`` tells that the reader does not see all of the document.
     ``untracked`` tells that records went through unseen: what was known is then no longer to be trusted.
     """
 
-    def __init__(self, chunks: Iterator[bytes], load: LoadKnown, *, encoding: str | None = None) -> None:
+    def __init__(
+        self, chunks: Iterator[bytes], load: LoadKnown, *, encoding: str | None = None, hand: Hand | None = None
+    ) -> None:
         self._chunks = chunks
+        self._hand = hand
+        self.hands = hand is not None
         self._load = load
         self._encoding = encoding
         self._price_types = xxh3_64()
         self.tracks: dict[str, Track] = {}
         self.untracked = False
+        self.cut = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -68,6 +81,11 @@ class RecordFilter:
         for element, track in self.tracks.items():
             if not track.settle(records.get(element, 0)):
                 self.untracked = True
+
+    def hand_over(self, element: str, *, last: bool) -> None:
+        """Give away what was put aside. ``last``: the list ended."""
+        if self._hand is not None and element in self.tracks:
+            self._hand(element, self.tracks[element], last)
 
     def add_price_types(self, text: bytes) -> None:
         """Price types of the document: a price without a currency takes that of its type."""
@@ -151,6 +169,8 @@ class _Scan:
                 if piece:
                     yield piece
             chunk = following
+        if self._kind:
+            self._owner.hand_over(ELEMENTS[self._kind], last=True)
         if self._buffer:
             yield self._buffer
 
@@ -212,9 +232,10 @@ class _Scan:
         then takes up fewer records than were let through, and nothing is learnt of such a document.
         """
         del last
-        buffer, track, base = self._buffer, self._track, self._offset
+        buffer, track, base, owner = self._buffer, self._track, self._offset, self._owner
         assert track is not None
         unchanged, identity_of = track.unchanged, self._identity_of
+        aside = owner.hands and track.ready
         out: list[bytes] = []
         done = kept = 0  # what lies before `done` is settled; from `kept` on it goes to the parser
         at = self._find_start(0, len(buffer))
@@ -223,10 +244,23 @@ class _Scan:
             end = self._end_before(at, following)
             if end < 0:
                 break
-            if unchanged(buffer[at:end], identity_of(at, end), base + at):
+            record, identity = buffer[at:end], identity_of(at, end)
+            if unchanged(record, identity):
                 out.append(buffer[kept:at])
                 kept = end
+            elif aside:
+                track.put_aside(record, identity, base + at)
+                out.append(buffer[kept:at])
+                kept = end
+                if track.aside.size >= ASIDE_BYTES:
+                    owner.hand_over(ELEMENTS[self._kind], last=False)
+            else:
+                track.let_through(record, identity, base + at)
+                if owner.hands:  # the reader is to take it up before the next one is looked at
+                    done, at = end, following
+                    break
             done, at = end, following
+        owner.cut |= kept > 0
         out.append(buffer[kept:done])
         rest = self._drop(done)
         if self._nested or len(rest) > RECORD_LIMIT:
@@ -237,6 +271,8 @@ class _Scan:
             self._step = self._look_for_container
         elif not done:
             return None
+        if self._step != self._cut_records:
+            owner.hand_over(ELEMENTS[self._kind], last=True)
         return b"".join(out)
 
     def _end_before(self, at: int, following: int) -> int:

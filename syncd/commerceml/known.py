@@ -143,6 +143,14 @@ class Known:
             self._number_of[signature] = number
         self._fresh_numbers[slot] = number
 
+    def learn_many(self, slot: int, keys: array[int], numbers: array[int], signatures: list[Signature]) -> None:
+        """Records that were let through one after another were read elsewhere: ``keys`` are those the reader found, 0
+        of a bad one, ``numbers`` point into ``signatures``.
+        """
+        for at, (key, number) in enumerate(zip(keys, numbers, strict=True), start=slot):
+            if key and key == self._fresh_keys[at]:
+                self.learn(at, signatures[number])
+
     @property
     def ambiguous(self) -> bool:
         """Records were skipped while documents of several kinds speak of the same: who has the last word, and what is

@@ -90,6 +90,17 @@ def _parser(kinds: tuple[Literal["start", "end"], ...], tags: list[str] | None) 
     )  # fmt: skip
 
 
+def tree(pieces: Iterable[bytes]) -> Element:
+    """The root of a small document, read as ``events`` reads a large one. Raises ``etree.XMLSyntaxError``."""
+    parser = etree.XMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, remove_blank_text=True, resolve_entities=False,
+        load_dtd=False, no_network=True, huge_tree=False,
+    )  # fmt: skip
+    for piece in pieces:
+        parser.feed(piece)
+    return parser.close()
+
+
 def _read(parser: etree.XMLPullParser) -> list[Event]:
     return cast("list[Event]", list(parser.read_events()))
 

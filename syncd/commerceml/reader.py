@@ -7,8 +7,9 @@ was read, and what nobody reads, is dropped from the tree after each piece.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from lxml.etree import _Element as Element
 
@@ -95,6 +96,17 @@ class Reader:
         self.head = Head("", "", "", "", "")
 
     @property
+    def context(self) -> Context:
+        """What is known from the document so far, on which the reading of a record depends."""
+        return self._context
+
+    @property
+    def namespaces(self) -> dict[str | None, str]:
+        """Namespaces in force in the container that is open, by prefix."""
+        container = self._heads.container
+        return {} if container is None else {prefix: str(uri) for prefix, uri in container.nsmap.items()}
+
+    @property
     def unknown(self) -> Counter[str]:
         """Paths of elements that were kept in ``extra`` or not read, by number."""
         return self._context.unknown
@@ -168,10 +180,8 @@ class Reader:
         self.element = name
         self.records[name] += 1
         try:
-            if name == "Товар":
-                return read_product(element, self._context, line)
-            if name == "Предложение":
-                return read_offer(element, self._context, line)
+            if name in GOODS:
+                return GOODS[name](element, self._context, line)
             if name == "Документ":
                 return read_document(element, self._context)
             if name == "Контрагент":
@@ -183,8 +193,7 @@ class Reader:
                 return (discounts.read(element, self._context),)
             found = classifier.read_property(element, self._context)
         except DataError as error:
-            path = str(error.params.get("path", name))
-            return (BadRecord(_ENTITIES[name], _identity(element), path, line, error),)
+            return (_unusable(name, element, line, error),)
         return () if found is None else (found,)
 
     def _place_of(self, element: Element | None) -> tuple[str, ...] | None:
@@ -201,6 +210,10 @@ class Reader:
         return None
 
 
+GOODS: Final[dict[str, Callable[[Element, Context, int], list[Item]]]] = {
+    "Товар": read_product,
+    "Предложение": read_offer,
+}
 _ENTITIES = {
     **discounts.ENTITY_OF,
     "Товар": "product",
@@ -210,6 +223,19 @@ _ENTITIES = {
     "Свойство": "property",
     "СвойствоНоменклатуры": "property",
 }
+
+
+def read_goods(name: str, element: Element, context: Context) -> list[Item]:
+    """The records of one ``Товар`` or ``Предложение`` on its own."""
+    line = line_of(element)
+    try:
+        return GOODS[name](element, context, line)
+    except DataError as error:
+        return [_unusable(name, element, line, error)]
+
+
+def _unusable(name: str, element: Element, line: int, error: DataError) -> BadRecord:
+    return BadRecord(_ENTITIES[name], _identity(element), str(error.params.get("path", name)), line, error)
 
 
 def _identity(element: Element) -> str:

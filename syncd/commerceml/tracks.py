@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 from syncd.commerceml.known import Known, Signature, key_of
 from syncd.model.records import BadRecord, Item, Record
 
-_OWN = frozenset({"product", "offer", "price", "stock"})  # records whose key begins with the Ид of their element
+OWN = frozenset({"product", "offer", "price", "stock"})  # records whose key begins with the Ид of their element
 
 
 @dataclass(slots=True)
@@ -22,6 +22,20 @@ class Seen:
     entities: set[str]
     """What records of this kind of document state, so far."""
     hashes: array[int] = field(default_factory=lambda: array("Q"))
+
+
+@dataclass(slots=True)
+class Aside:
+    """Records one after another of a document that are to be read elsewhere: their bytes, and where each begins.
+
+    ``identities`` are there when other kinds of documents speak of the same records. ``slot`` is the first one's.
+    """
+
+    slot: int = 0
+    size: int = 0
+    records: list[bytes] = field(default_factory=list)
+    offsets: array[int] = field(default_factory=lambda: array("Q"))
+    identities: list[bytes] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -41,6 +55,9 @@ class Track:
     context: int = 0
     encoding: str = "utf-8"
     seen: list[Seen] = field(default_factory=list)
+    ready: bool = False
+    """Whether the reader took up a record of the open container, so that all that its reading depends on is known."""
+    aside: Aside = field(default_factory=Aside)
     _pending: deque[_Pending] = field(default_factory=deque)
     _closed: int = 0
     _made: dict[tuple[str, tuple[object, ...]], None] = field(default_factory=dict)
@@ -50,31 +67,59 @@ class Track:
         """A container's records begin."""
         self.label, self.context, self.encoding = label, context, encoding
         self.known.used.add(label)
+        self.ready = False
         self.seen.append(Seen(catalogue_id, self.known.labels.setdefault(label, set())))
 
-    def unchanged(self, record: bytes, identity: bytes | None, offset: int) -> bool:
-        """Whether this record may be cut out; otherwise it waits for what the reader makes of it.
+    def unchanged(self, record: bytes, identity: bytes | None) -> bool:
+        """Whether this record may be cut out: then it is remembered as stated."""
+        if identity is None:
+            return False
+        if not self.known.skip(key_of(identity, self.label), xxh3_64_intdigest(record, self.context)):
+            return False
+        if not identity.isascii():
+            identity = identity.decode(self.encoding).encode()
+        self.seen[-1].hashes.append(key_of(identity, 0))
+        return True
+
+    def let_through(self, record: bytes, identity: bytes | None, offset: int) -> None:
+        """A record that is not skipped goes to the reader, and waits for what that makes of it.
 
         ``offset`` is where it begins in the document, bytes.
         """
         if identity is None:
             self._pending.append(_Pending(b"", -1, offset, self.label))
-            return False
-        key = key_of(identity, self.label)
-        value = xxh3_64_intdigest(record, self.context)
-        if self.known.skip(key, value):
-            if not identity.isascii():
-                identity = identity.decode(self.encoding).encode()
-            self.seen[-1].hashes.append(key_of(identity, 0))
-            return True
-        self._pending.append(_Pending(identity, self.known.let_through(key, value), offset, self.label))
-        return False
+            return
+        slot = self.known.let_through(key_of(identity, self.label), xxh3_64_intdigest(record, self.context))
+        self._pending.append(_Pending(identity, slot, offset, self.label))
+
+    def put_aside(self, record: bytes, identity: bytes | None, offset: int) -> None:
+        """A record that is not skipped is to be read elsewhere."""
+        key, value = 0, 0
+        if identity is not None:
+            key, value = key_of(identity, self.label), xxh3_64_intdigest(record, self.context)
+        slot = self.known.let_through(key, value)
+        aside = self.aside
+        if not aside.records:
+            aside.slot = slot
+        aside.records.append(record)
+        aside.offsets.append(offset)
+        aside.size += len(record)
+        if identity is not None and len(self.known.labels) > 1:
+            aside.identities.append(identity)
+
+    def read_elsewhere(self, aside: Aside, stated: set[str]) -> None:
+        """Records put aside were read: they state records of these entities."""
+        self.known.labels[self.label] |= stated
+        if len(self.known.labels) > 1:
+            for identity in aside.identities:
+                self.known.touch(identity, self.label)
 
     def note(self, ordinal: int, item: Item) -> int:
         """The reader made this item of the ``ordinal``-th record (from 1) it was given.
 
-        Returns where that record begins in the document, bytes.
+        Returns where that record begins in the document, bytes; -1 when that is not known.
         """
+        self.ready = True
         while self._closed < ordinal - 1:
             self._close()
         if isinstance(item, Record):
@@ -83,7 +128,7 @@ class Track:
                 self.known.labels[self._pending[0].label].add(item.entity)
         elif isinstance(item, BadRecord):
             self._bad = True
-        return self._pending[0].offset if self._pending else 0
+        return self._pending[0].offset if self._pending else -1
 
     def settle(self, records: int) -> bool:
         """The document was read to its end, with so many records taken up by the reader.
@@ -114,7 +159,7 @@ class Track:
             text = identity.decode(self.encoding)
         except UnicodeDecodeError:
             return False
-        return all(key[0] == text for entity, key in self._made if entity in _OWN)
+        return all(key[0] == text for entity, key in self._made if entity in OWN)
 
     def _signature(self) -> Signature:
         counts: dict[str, int] = {}

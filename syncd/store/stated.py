@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from syncd.commerceml import tracks
+from syncd.commerceml.heads import ID_LIMIT
 from syncd.commerceml.known import key_of
+from syncd.model import ENTITIES
+from syncd.model.records import BadRecord, Item, Record, WholeSet
 
 OF_OFFERS: Final = frozenset({"price", "stock"})
 """Entities stated as a set under their offer: their key here is the offer's id."""
@@ -31,6 +34,24 @@ def key_text(key: Iterable[Any]) -> str:
     return "\x1f".join(map(str, key))
 
 
+def seen_key(item: Record | WholeSet) -> str:
+    """Under which text a statement is remembered: a price or a stock under its offer, a relation under its product."""
+    if isinstance(item, WholeSet):
+        return item.of
+    if item.entity in OF_OWNER:
+        entity = ENTITIES[item.entity]
+        if entity.scope:
+            return str(item.key[entity.key_names.index(entity.scope)])
+    return item.key[0] if len(item.key) == 1 else key_text(item.key)
+
+
+def catalogue_of(item: Record) -> str:
+    """The catalogue, or the book, under which a record is remembered."""
+    if item.entity == "reference_item":
+        return str(item.key[0]) if len(str(item.key[0])) <= ID_LIMIT else ""
+    return str(item.fields.get("catalogue_id") or "") if item.entity in WITH_CATALOGUE else ""
+
+
 @dataclass(slots=True)
 class Seen:
     """What is stated, by entity and catalogue (``""`` where an entity knows none). ``stated`` counts records that are
@@ -40,6 +61,20 @@ class Seen:
     keys: dict[tuple[str, str], array[int]] = field(default_factory=dict)
     portions: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     stated: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _offer: dict[str, str] = field(default_factory=dict)
+
+    def note(self, item: Item) -> None:
+        """What an item states; one that could not be used states its key all the same."""
+        if isinstance(item, Record):
+            if item.entity in OF_OFFERS:
+                if self._offer.get(item.entity) == item.key[0]:
+                    return  # the offer's price before this one has been remembered
+                self._offer[item.entity] = item.key[0]
+            self.add(item.entity, seen_key(item), catalogue_of(item), stub=item.stub)
+        elif isinstance(item, WholeSet):
+            self.add(item.entity, item.of)
+        elif isinstance(item, BadRecord) and item.key:
+            self.add(item.entity, item.key)
 
     def add(self, entity: str, key: str, catalogue_id: str = "", *, stub: bool = False) -> None:
         """One record: ``key`` is its id, of what is stated as a set (``OF_OWNER``) its owner's."""

@@ -27,6 +27,7 @@ from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import orders_in, pictures, removals, tell
 from syncd.sync.context import Context
+from syncd.sync.helpers import Helpers
 from syncd.sync.newer import Newer
 from syncd.sync.order_words import mapping_for
 from syncd.sync.reading import BAD_RECORDS_KEPT, LeaseLost, Run, Stopping, Unsure, beat, read_file
@@ -53,13 +54,18 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     What is wrong with the documents ends in the journal. Raises only when Postgres went away: the lease then runs out
     and the package is taken up again.
     """
+
+    def look() -> None:
+        if stopping():
+            raise Stopping
+
     if claim.attempt > ctx.settings.imports.attempts:
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))
     try:
-        with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool:
+        with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool, Helpers(look) as helpers:
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None
-            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, stopping, newer=newer, fast=fast))
+            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, helpers, stopping, newer=newer, fast=fast))
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
         return None

@@ -10,35 +10,17 @@ from typing import Final
 
 from psycopg import sql
 
-from syncd.commerceml.heads import ID_LIMIT
 from syncd.model import ENTITIES
 from syncd.model.records import Record, WholeSet
 from syncd.store.db import Conn, every
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES as OF_KIND
 from syncd.store.seen import holds, load
-from syncd.store.stated import OF_OWNER, WITH_CATALOGUE, key_text
+from syncd.store.stated import OF_OWNER, catalogue_of, seen_key
 
 _LATER: Final = sql.SQL("""
     SELECT keys FROM package_seen WHERE tenant = %(t)s AND entity = %(e)s AND seq > %(seq)s ORDER BY seq
 """)
-
-
-def seen_key(item: Record | WholeSet) -> str:
-    """Under which text a statement is remembered: a price or a stock under its offer, a relation under its product."""
-    if isinstance(item, WholeSet):
-        return item.of
-    entity = ENTITIES[item.entity]
-    if item.entity in OF_OWNER and entity.scope:
-        return str(item.key[entity.key_names.index(entity.scope)])
-    return key_text(item.key)
-
-
-def catalogue_of(item: Record) -> str:
-    """The catalogue, or the book, under which a record is remembered."""
-    if item.entity == "reference_item":
-        return str(item.key[0]) if len(str(item.key[0])) <= ID_LIMIT else ""
-    return str(item.fields.get("catalogue_id") or "") if item.entity in WITH_CATALOGUE else ""
 
 
 class Newer:

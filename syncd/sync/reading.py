@@ -6,12 +6,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
+
+import structlog
 
 from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
 from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
+from syncd.commerceml.tracks import Aside, Track
 from syncd.errors import DataError
 from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
@@ -20,8 +24,10 @@ from syncd.store.db import Conn
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import removals
+from syncd.sync.batch import OFFER_ENTITIES, Batch, Job, Unreadable
 from syncd.sync.context import Context
-from syncd.sync.newer import Newer, catalogue_of, seen_key
+from syncd.sync.helpers import HelperLost, Helpers
+from syncd.sync.newer import Newer
 from syncd.sync.sources import Source, zone_of
 from syncd.sync.spool import Spool
 
@@ -30,7 +36,9 @@ BAD_RECORDS_KEPT: Final = 1000
 _CHECK_EVERY: Final = 500  # records between two looks at the clock
 _ENTITY: Final = {"Товар": "product", "Предложение": "offer"}
 BOOK_ITEM: Final = "reference_item"
-_OFFER_ENTITIES: Final = frozenset({"offer", "price", "stock"})
+
+
+log = structlog.get_logger(__name__)
 
 
 class LeaseLost(Exception):
@@ -71,6 +79,7 @@ class Run:
     reading: Conn
     stage: Stage
     spool: Spool
+    helpers: Helpers
     stopping: Callable[[], bool]
     bad: Bad = field(default_factory=Bad)
     broken: list[tuple[str, DataError]] = field(default_factory=list)
@@ -93,12 +102,14 @@ class Run:
     beat_at: float = 0.0
 
     def again(self) -> Run:
-        """The same import from its beginning, skipping nothing."""
+        """The same import from its beginning, skipping nothing, in this process alone."""
+        self.helpers.close()
         for index in range(self.files):
             self.stage.drop_file(index)
         self.spool.rewind(0)
         return Run(
-            self.ctx, self.claim, self.conn, self.reading, self.stage, self.spool, self.stopping, newer=self.newer,
+            self.ctx, self.claim, self.conn, self.reading, self.stage, self.spool, self.helpers, self.stopping,
+            newer=self.newer,
             fast=False,
         )  # fmt: skip
 
@@ -113,6 +124,9 @@ def read_file(state: Run, index: int, source: Source) -> None:
         try:
             document.read()
             break
+        except (Unreadable, HelperLost) as error:
+            log.warning("a document is read again without helpers", file=source.name, reason=str(error))
+            raise Unsure from error
         except DataError as error:
             state.bytes_done = done
             if state.known:
@@ -139,10 +153,10 @@ class _Document:
         self.bad = Bad()
         self.seen = stated.Seen()
         self.full: dict[tuple[str, str], bool] = {}
-        self._offsets: dict[int, int] = {}
-        self._of_offer: dict[str, str] = {}
+        self._places: dict[int, tuple[int, int]] = {}
+        """Of bad records of a document that was not read in one piece: where they begin, and the line from there."""
         chunks = _counted(state, source.open())
-        self._filter = RecordFilter(chunks, self._load, encoding=encoding) if state.fast else None
+        self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
         zone = zone_of(state.conn, state.claim, state.ctx.settings.zone)
         self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx, zone))
@@ -175,58 +189,80 @@ class _Document:
             return
         offset = track.note(self.reader.records[element], item)
         if isinstance(item, BadRecord):
-            self._offsets[id(item)] = offset
-        elif element == "Товар" and item.entity in _OFFER_ENTITIES:
+            if offset >= 0 and self._filter is not None and self._filter.cut:
+                self._places[id(item)] = offset, 0
+        elif element == "Товар" and item.entity in OFFER_ENTITIES:
             self._load("offers").spoiled = True  # a catalogue spoke of offers: their own document has not the last word
+
+    def _hand(self, element: str, track: Track, last: bool) -> None:
+        """Have the records read that the filter put aside."""
+        state, aside, context = self._state, track.aside, self.reader.context
+        if aside.records:
+            track.aside = Aside()
+            body = b"".join(aside.records)
+            job = Job(
+                element, track.label, len(aside.records), state.stage.reserve(len(body)), track.encoding,
+                self.reader.namespaces, context.catalogue_id, context.currencies, context.policy, body,
+            )  # fmt: skip
+            aside.records.clear()
+            state.helpers.give(job, partial(self._take_batch, element, track, aside))
+        if last:
+            state.helpers.settle()
+
+    def _take_batch(self, element: str, track: Track, aside: Aside, batch: Batch) -> None:
+        """Stage what became of records that were read elsewhere, and remember it as of those that were read here."""
+        state, reader = self._state, self.reader
+        state.stage.take(batch.rows, batch.refused)
+        self.seen.take(batch.seen)
+        track.known.learn_many(aside.slot, batch.keys, batch.numbers, batch.signatures)
+        track.read_elsewhere(aside, batch.stated)
+        if batch.of_offers:
+            self._load("offers").spoiled = True
+        for ordinal, found in batch.bad:
+            bad = found.record()
+            self._places[id(bad)] = aside.offsets[ordinal], bad.line
+            self.bad.add(self.name, bad)
+        reader.unknown.update(batch.unknown)
+        reader.warnings.update(batch.warnings)
+        reader.counts.update(batch.counts)
+        state.records += batch.items
+        beat(state)
 
     def _settle(self, found: RecordFilter) -> None:
         found.settle(self.reader.records)
-        skipped = False
         for element, track in found.tracks.items():
             for cut in track.seen:
                 if cut.hashes:
-                    skipped = True
                     self.seen.add_skipped(_ENTITY[element], cut)
         if found.untracked and (self.reader.counts["Товар"] or self.reader.counts["Предложение"]):
             for kind in ("catalogue", "offers"):
                 self._load(kind).spoiled = True
         if any(known.ambiguous for known in self._state.known.values()):
             raise Unsure
-        if skipped and self.bad.rows:
+        if self._places:
             self._place_lines()
 
     def _place_lines(self) -> None:
         """Bad records stand on lines of the document as it came, from which unchanged records were cut out."""
-        known = [(self._offsets[id(bad)], bad) for _, bad in self.bad.rows if id(bad) in self._offsets]
+        known = [(*self._places[id(bad)], bad) for _, bad in self.bad.rows if id(bad) in self._places]
         rows = sorted(known, key=lambda row: row[0])
         position, line = 0, 1
         chunks = self._source.open()
         for chunk in chunks:
             while rows and rows[0][0] < position + len(chunk):
-                offset, bad = rows.pop(0)
-                bad.line = line + chunk.count(b"\n", 0, offset - position)
+                offset, below, bad = rows.pop(0)
+                bad.line = line + chunk.count(b"\n", 0, offset - position) + below
             if not rows:
                 break
             position, line = position + len(chunk), line + chunk.count(b"\n")
 
     def _has_a_say(self, item: Item) -> bool:
         """Remember what the item states. ``False`` when a newer package had the last word on it: this is a replay."""
-        if isinstance(item, Record | WholeSet):
-            if self._state.newer is not None and self._state.newer.has(item):
-                return False
-            if isinstance(item, Record) and item.entity in stated.OF_OFFERS:
-                if self._of_offer.get(item.entity) == item.key[0]:
-                    return True  # the offer's price before this one has been remembered
-                self._of_offer[item.entity] = item.key[0]
-            if isinstance(item, Record):
-                self.seen.add(item.entity, seen_key(item), catalogue_of(item), stub=item.stub)
-            else:
-                self.seen.add(item.entity, item.of)
-                if item.entity == BOOK_ITEM:
-                    self.full["book", item.of] = True
-        elif isinstance(item, BadRecord):
-            if item.key:
-                self.seen.add(item.entity, item.key)
+        if isinstance(item, Record | WholeSet) and self._state.newer is not None and self._state.newer.has(item):
+            return False
+        self.seen.note(item)
+        if isinstance(item, WholeSet) and item.entity == BOOK_ITEM:
+            self.full["book", item.of] = True
         elif isinstance(item, CatalogueHead):
             version = self.reader.head.schema_version
             full = removals.is_full(item.changes_only, version, self._state.ctx.settings.imports)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
+from syncd.commerceml import fast
+from syncd.commerceml.policy import ReadPolicy
 from syncd.config import Settings
 from syncd.model import ENTITIES
 from syncd.queue.broker import Doorbell
 from syncd.store import packages, uploads
 from syncd.store.db import Database, every
 from syncd.store.packages import PackageFile
-from syncd.sync import imports
+from syncd.sync import helpers, imports
+from syncd.sync.batch import Job
 from syncd.sync.context import Context
 
 FAST, SLOW = "fast", "slow"
@@ -195,3 +206,118 @@ def test_an_unchanged_export_is_known_after_the_first_import(oracle: Oracle) -> 
     oracle.take(text)
     oracle.take(text.replace(b">57<", b">5757<", 1))
     assert oracle.known() == 101
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+)
+@given(st.lists(st.lists(_document(), min_size=1, max_size=2), min_size=1, max_size=2))
+def test_helper_processes_end_in_the_same_rows_as_the_slow_path(oracle: Oracle, series: list[list[bytes]]) -> None:
+    _clean(oracle)
+    with patch.multiple(helpers, ALONE_BYTES=0, processors=lambda: 2), patch.object(fast, "ASIDE_BYTES", 150):
+        for package in series:
+            note("\n".join(document.decode("utf-8", "replace") for document in package))
+            oracle.take(*package)
+            oracle.take(*package)
+
+
+@pytest.fixture
+def helped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything but the first record is read by helpers, in batches of a few records."""
+    monkeypatch.setattr(helpers, "ALONE_BYTES", 0)
+    monkeypatch.setattr(helpers, "processors", lambda: 2)
+    monkeypatch.setattr(fast, "ASIDE_BYTES", 2_000)
+
+
+def _goods(number: int, *, bad: int = -1) -> bytes:
+    records = "".join(
+        f"<Товар>\n<Ид>{n}</Ид>\n<Наименование>Т</Наименование>\n<Новое>{n}</Новое>\n</Товар>\n"
+        if n != bad
+        else "<Товар>\n<Наименование>Т</Наименование>\n</Товар>\n"
+        for n in range(number)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><КоммерческаяИнформация ВерсияСхемы="2.07"><Каталог><Ид>c</Ид><Товары>'
+        f"\n{records}</Товары></Каталог></КоммерческаяИнформация>"
+    ).encode()
+
+
+@pytest.mark.usefixtures("helped")
+def test_what_helpers_read_is_known_the_next_time(oracle: Oracle) -> None:
+    _clean(oracle)
+    oracle.take(_goods(100))
+    assert oracle.known() == 100
+    oracle.take(_goods(100))
+    oracle.take(_goods(101))
+    assert oracle.known() == 101
+
+
+@pytest.mark.usefixtures("helped")
+def test_a_bad_record_that_a_helper_met_is_journalled_with_its_line(oracle: Oracle) -> None:
+    _clean(oracle)
+    oracle.take(_goods(100, bad=70))
+    lines = {}
+    for tenant in (FAST, SLOW):
+        with oracle.fast.db.transaction() as conn:
+            rows = every(conn, "SELECT line, code FROM journal WHERE tenant = %(t)s AND kind = 'record'", t=tenant)
+        lines[tenant] = [(row["line"], row["code"]) for row in rows]
+    assert lines[FAST] == lines[SLOW] == [(1 + 70 * 5 + 1, "E211")]
+
+
+@pytest.mark.usefixtures("helped")
+def test_an_import_whose_helper_is_killed_is_done_without_it(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    _clean(oracle)
+    given = helpers.Helpers.give
+    killed: list[int] = []
+
+    def give(self: helpers.Helpers, job: Job, done: helpers.Done) -> None:
+        given(self, job, done)
+        if self.processes and not killed:
+            killed.append(self.processes[0].pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    monkeypatch.setattr(helpers.Helpers, "give", give)
+    oracle.take(_goods(300))
+    assert killed
+
+
+def test_a_helper_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helpers, "_PATIENCE", 0.0)
+    monkeypatch.setattr(helpers, "_LOOK", 0.05)
+    looks: list[None] = []
+    with helpers.Helpers(lambda: looks.append(None), most=1, alone=0) as found:
+        job = Job("Товар", 1, 1, 0, "utf-8", {}, "c", {}, ReadPolicy(), "<Товар><Ид>a</Ид></Товар>".encode())
+        found.give(job, lambda _: None)
+        with suppress_stop(found), pytest.raises(helpers.HelperLost):
+            found.settle()
+    assert looks
+    assert not found.processes
+
+
+@contextmanager
+def suppress_stop(found: helpers.Helpers) -> Iterator[None]:
+    """The helper stands still meanwhile."""
+    for process in found.processes:
+        os.kill(process.pid, signal.SIGSTOP)
+    yield
+
+
+def test_a_helper_ends_when_its_parent_does() -> None:
+    program = (
+        "import os, signal; from syncd.sync import helpers; found = helpers._start(); print(found.pid, flush=True);"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, stdout=subprocess.PIPE, text=True)
+    pid = int(done.stdout)
+    until = time.monotonic() + 30
+    while _runs(pid):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
