@@ -54,7 +54,13 @@ NOUNS: Final[dict[str, Noun]] = {
         "infobase",
         "Bases of 1C that may exchange with us / базы 1С, которым разрешён обмен.",
     ),
+    "endpoint": Noun(
+        "endpoint",
+        "endpoint",
+        "Targets we call: bases of 1C, webhooks, people / кого вызываем мы: базы 1С, вебхуки, люди.",
+    ),
     "key": Noun("key", "key", "API keys of storefronts / API-ключи витрин."),
+    "secret": Noun("secret", "secret", "Keys that seal stored passwords / ключи, которыми запечатаны пароли."),
     "config": Noun("config", "config", "The settings in force / действующие настройки."),
     "db": Noun("db", "db", "The database: schema and size / база данных: схема и размер."),
     "emulate": Noun("emulate", "emulate", "Be a 1C for any exchange address / сыграть 1С для любого адреса обмена."),

@@ -24,7 +24,7 @@ from syncd.embedded.state import State
 from syncd.embedded.valkey import SOCKET
 from syncd.errors import ConfigError
 from syncd.i18n import tr
-from syncd.queue.outbox import OPEN_STATES
+from syncd.queue.view import OPEN_STATES
 from syncd.store import migrate
 from syncd.store.db import Database, one
 

@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from syncd.errors import Refused
@@ -173,21 +172,20 @@ def add(
     Raises ``Refused`` E411 when the name is taken.
     """
     made = new_id()
-    try:
-        with conn.transaction():
-            execute(
-                conn,
-                """INSERT INTO endpoint (tenant, id, name, kind, infobase_id, address, settings, secret, takes,
-                                         concurrency, rate_per_second, timeout_seconds)
-                   VALUES (%(t)s, %(id)s, %(name)s, %(kind)s, %(infobase)s, %(address)s, %(settings)s, %(sealed)s,
-                           %(takes)s, %(concurrency)s, %(rate)s, %(timeout)s)""",
-                t=tenant, id=made, name=name, kind=kind, infobase=infobase_id, address=address,
-                settings=Jsonb(dict(settings or {})), sealed=sealed, takes=list(takes), concurrency=concurrency,
-                rate=rate_per_second, timeout=timeout_seconds,
-            )  # fmt: skip
-    except UniqueViolation:
-        hint = tr("Change it with `syncd endpoint set`.", "Измените её: `syncd endpoint set`.")
-        raise Refused("E411", what=tr("Endpoint", "Конечная точка"), name=name, hint=hint) from None
+    inserted = execute(
+        conn,
+        """INSERT INTO endpoint (tenant, id, name, kind, infobase_id, address, settings, secret, takes, concurrency,
+                                 rate_per_second, timeout_seconds)
+           VALUES (%(t)s, %(id)s, %(name)s, %(kind)s, %(infobase)s, %(address)s, %(settings)s, %(sealed)s, %(takes)s,
+                   %(concurrency)s, %(rate)s, %(timeout)s)
+           ON CONFLICT (tenant, name) DO NOTHING""",
+        t=tenant, id=made, name=name, kind=kind, infobase=infobase_id, address=address,
+        settings=Jsonb(dict(settings or {})), sealed=sealed, takes=list(takes), concurrency=concurrency,
+        rate=rate_per_second, timeout=timeout_seconds,
+    )  # fmt: skip
+    if not inserted:
+        hint = tr("Change it with `syncd endpoint set`.", "Измените его: `syncd endpoint set`.")
+        raise Refused("E411", what=tr("Endpoint", "Получатель"), name=name, hint=hint)
     return _with_orders(conn, tenant, made)
 
 
@@ -249,6 +247,18 @@ def bound(conn: Conn, tenant: str, id_: UUID) -> int:
         t=tenant, e=id_,
     )  # fmt: skip
     return int(row["n"]) if row else 0
+
+
+def counts(conn: Conn, endpoint: Endpoint) -> Row:
+    """``open`` messages that go there, and when the oldest of them was made (``oldest_at``)."""
+    row = one(
+        conn,
+        f"""SELECT count(*) AS open, min(created_at) AS oldest_at FROM outbox
+            WHERE tenant = %(t)s AND endpoint_id = %(e)s AND {_OPEN}""",  # noqa: S608 - constants only
+        t=endpoint.tenant, e=endpoint.id,
+    )  # fmt: skip
+    assert row is not None
+    return row
 
 
 def remove(conn: Conn, tenant: str, id_: UUID, *, release: bool = False, by: str = "syncd") -> int:
