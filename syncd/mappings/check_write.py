@@ -10,14 +10,14 @@ from typing import Final
 
 from syncd.errors import MappingError
 from syncd.i18n import tr
-from syncd.mappings.language import Rule, Source
+from syncd.mappings.language import Reference, Rule, Source
 from syncd.mappings.metadata import Metadata, Shape
 from syncd.mappings.query import split
 from syncd.mappings.tree import Tree
 from syncd.mappings.words import hint
 
-MARKER_LENGTH: Final = 20
-"""Shortest text that holds every number syncd may send."""
+MARKER_LENGTH: Final = 36
+"""The marker is the order's id."""
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -40,12 +40,14 @@ def check_write(source: Source, tree: Tree, base: Metadata) -> Iterator[MappingE
     if shape is None:
         yield MappingError("E721", place=at.at(("to",)).place, key=name, hint=hint(name, base.sets))
         return
-    if write.marker is not None:
+    if write.marker is not None and write.requisite is None:
         yield from _marker(write.marker, shape, name, at)
     yield from _fields(write.fields, shape, name, at)
     if write.post and "Post" not in base.calls(name):
         detail = tr("this object cannot be posted", "этот объект не проводится")
         yield MappingError("E733", place=at.at(("post",)).place, key="post", detail=detail)
+    for key, reference in write.references.items():
+        yield from _reference(reference, at.at(("references", key)), base)
     lines = write.lines
     if lines is None:
         return
@@ -56,6 +58,22 @@ def check_write(source: Source, tree: Tree, base: Metadata) -> Iterator[MappingE
         yield MappingError("E724", place=place, of=name, key=section, hint=hint(section, shape.sections))
         return
     yield from _fields(lines.fields, rows, f"{name}/{section}", at.at(("lines",)))
+
+
+def _reference(reference: Reference, at: Tree, base: Metadata) -> Iterator[MappingError]:
+    shape = base.shape(reference.in_)
+    if shape is None:
+        yield MappingError("E721", place=at.at(("in",)).place, key=reference.in_, hint=hint(reference.in_, base.sets))
+        return
+    for n, way in enumerate(reference.by):
+        node = at.at(("by",))
+        for name in way:
+            place = node.at((n, name) if node.list else (name,)).place
+            if name not in shape.properties:
+                known = hint(name, shape.properties)
+                yield MappingError("E722", place=place, of=reference.in_, key=name, hint=known)
+    made = Tree(at.place, {"fields": at.map["make"]}) if "make" in at.map else at
+    yield from _fields(reference.make or {}, shape, reference.in_, made)
 
 
 def _marker(marker: str, shape: Shape, of: str, at: Tree) -> Iterator[MappingError]:

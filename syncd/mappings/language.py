@@ -151,6 +151,31 @@ class WriteLines(_Part):
     )
 
 
+def _several(value: object) -> object:
+    """One way of finding, or several."""
+    return [value] if isinstance(value, dict) else value
+
+
+class Reference(_Part):
+    """An object of 1C that the document needs: found there, or made."""
+
+    in_: str = Field(
+        alias="in", description="Set to search in (Catalog_Контрагенты) · Где искать (Catalog_Контрагенты)"
+    )
+    by: Annotated[list[Rules], BeforeValidator(_several)] = Field(
+        min_length=1,
+        description="Property: field of the order; of several the first that finds something decides · "
+        "Реквизит: поле заказа; из нескольких способов решает первый, который что-то нашёл",
+    )
+    make: Rules | None = said(
+        "Properties of a new one, where it may be made; without it a missing one stops the order",
+        "Реквизиты нового объекта, если его можно создать; без make отсутствие останавливает заказ",
+    )
+    needed: bool | None = said(
+        "false: leave the reference empty where nothing is found", "false: не найдено — оставить пустым"
+    )
+
+
 class Write(_Part):
     """The other direction: a record of syncd as an object of 1C."""
 
@@ -161,7 +186,19 @@ class Write(_Part):
         "Property that carries our number: by it an order is found before it is sent again",
         "Реквизит с нашим номером: по нему заказ ищется перед повторной отправкой",
     )
-    post: bool | None = said("Post the document after writing", "Провести документ после записи")
+    requisite: str | None = said(
+        "Id of the additional requisite, when the marker is a row of the tabular section ДополнительныеРеквизиты",
+        "Идентификатор дополнительного реквизита, если метка — строка табличной части ДополнительныеРеквизиты",
+    )
+    post: Literal[True, False, "try"] | None = said(
+        "Post the document after writing; try: where 1C lets it",
+        "Провести документ после записи; try: если 1С позволит",
+    )
+    references: dict[str, Reference] = Field(
+        default_factory=dict,
+        description="Objects to find or make first; fields name them refs.… · "
+        "Объекты, которые сначала найти или создать; в fields они зовутся refs.…",
+    )
     fields: Rules = Field(
         default_factory=dict,
         description="Property: field of the order (customer.inn), constant or rule · "

@@ -10,24 +10,17 @@ from typing import Final
 
 from syncd.errors import MappingError
 from syncd.i18n import tr
-from syncd.mappings import convert, expression, filters
+from syncd.mappings import convert
 from syncd.mappings.contradictions import contradictions
 from syncd.mappings.language import Lines, Rule, Source
+from syncd.mappings.lint_write import bad_expression, bad_filter, lint_write
 from syncd.mappings.loading import Mapping, Section
-from syncd.mappings.orders import FIELDS
 from syncd.mappings.targets import CHOICES, TARGETS, field_of
 from syncd.mappings.tree import Tree
 from syncd.mappings.words import hint
 from syncd.model import Field
 from syncd.model.entity import Kind
 
-ORDER_FIELDS: Final = tuple(
-    dict.fromkeys([*FIELDS, "line_count", *(f.name for f in TARGETS["orders"].all_fields if f.name != "lines")])
-)
-"""What the direction into 1C may take: what a storefront said of an order, and what syncd knows of it."""
-LINE_FIELDS: Final = (
-    *(item.name for f in TARGETS["orders"].fields for item in f.items), "variant_id", "line_number",
-)  # fmt: skip
 _FITS: Final[dict[str, frozenset[str]]] = {
     "decimal": frozenset({"decimal", "integer", "tax"}),
     "integer": frozenset({"integer"}),
@@ -72,7 +65,7 @@ class _Section:
             yield from self._lines(source.lines, tree.at(("lines",)))
         yield from self._conditions(source, tree)
         if source.write is not None:
-            yield from self._write(source, tree.at(("write",)))
+            yield from lint_write(source.write, self.section.section, tree.at(("write",)))
 
     def _fields(self, source: Source, tree: Tree) -> Iterator[MappingError]:
         known = {f.name: f for f in self.entity.all_fields}
@@ -100,11 +93,11 @@ class _Section:
 
     def _conditions(self, source: Source, tree: Tree) -> Iterator[MappingError]:
         if source.when is not None:
-            yield from _expression(source.when, tree.at(("when",)))
+            yield from bad_expression(source.when, tree.at(("when",)))
         if source.where is not None:
-            yield from _filter(source.where, tree.at(("where",)))
+            yield from bad_filter(source.where, tree.at(("where",)))
         if "Condition" in source.parameters:
-            yield from _filter(source.parameters["Condition"], tree.at(("parameters", "Condition")))
+            yield from bad_filter(source.parameters["Condition"], tree.at(("parameters", "Condition")))
         if source.parameters and "/" not in (source.from_ or ""):
             en, ru = (
                 "only a virtual table has parameters; use where",
@@ -126,7 +119,7 @@ class _Section:
             yield MappingError("E709", place=tree.place, key="lines: from", detail=detail)
         yield from self._items(lines.fields, declared.items, tree)
         if lines.when is not None:
-            yield from _expression(lines.when, tree.at(("when",)))
+            yield from bad_expression(lines.when, tree.at(("when",)))
 
     def _items(self, rules: dict[str, Rule], items: tuple[Field, ...], tree: Tree) -> Iterator[MappingError]:
         known = {item.name: item for item in items}
@@ -143,9 +136,9 @@ class _Section:
         for detail in contradictions(rule, kind):
             yield MappingError("E709", place=tree.place, key=name, detail=detail)
         if rule.expr is not None:
-            yield from _expression(rule.expr, tree.at(("expr",)))
+            yield from bad_expression(rule.expr, tree.at(("expr",)))
         if rule.when is not None:
-            yield from _expression(rule.when, tree.at(("when",)))
+            yield from bad_expression(rule.when, tree.at(("when",)))
         if rule.dictionary is not None and rule.dictionary not in self.mapping.head.dictionaries:
             known = self.mapping.head.dictionaries
             yield MappingError(
@@ -187,48 +180,3 @@ class _Section:
             if value is not None and value not in allowed:
                 en, ru = f"{value!r} is no value of {name}", f"{value!r} — не значение поля {name}"
                 yield MappingError("E703", place=place, key=name, detail=tr(en, ru), hint=hint(str(value), allowed))
-
-    def _write(self, source: Source, tree: Tree) -> Iterator[MappingError]:
-        write = source.write
-        assert write is not None
-        if self.section.section != "orders":
-            detail = tr("only orders are written to 1C", "в 1С пишутся только заказы")
-            yield MappingError("E709", place=tree.place, key="write", detail=detail)
-            return
-        if not write.marker:
-            en = "without a marker an order whose answer was lost would be written twice"
-            ru = "без метки заказ, ответ на который потерялся, записался бы дважды"
-            yield MappingError("E730", place=tree.place, key="marker", detail=tr(en, ru), hint="")
-        yield from self._written(write.fields, ORDER_FIELDS, tree)
-        if write.lines is not None:
-            yield from self._written(write.lines.fields, LINE_FIELDS, tree.at(("lines",)))
-
-    def _written(self, rules: dict[str, Rule], known: tuple[str, ...], tree: Tree) -> Iterator[MappingError]:
-        for name, rule in rules.items():
-            at = tree.at(("fields", name))
-            for detail in contradictions(rule, "text"):
-                yield MappingError("E709", place=at.place, key=name, detail=detail)
-            if rule.expr is not None:
-                yield from _expression(rule.expr, at.at(("expr",)), known)
-            for path in (*(rule.from_ or ()), *([rule.default] if rule.default else ())):
-                if path not in known:
-                    place = at.at(("from",)).place
-                    yield MappingError("E705", place=place, entity="order", key=path, hint=hint(path, known, most=0))
-
-
-def _expression(text: str, tree: Tree, known: tuple[str, ...] = ()) -> Iterator[MappingError]:
-    try:
-        made = expression.parse(text)
-    except expression.BadExpression as error:
-        yield MappingError("E710", place=tree.place, text=text, detail=str(error), hint=error.hint)
-        return
-    for name in made.names:
-        if known and name.replace("/", ".") not in known:
-            yield MappingError("E705", place=tree.place, entity="order", key=name, hint=hint(name, known, most=0))
-
-
-def _filter(text: str, tree: Tree) -> Iterator[MappingError]:
-    try:
-        filters.uses(text)
-    except filters.BadFilter as error:
-        yield MappingError("E728", place=tree.place, text=text, detail=str(error), hint=error.hint)

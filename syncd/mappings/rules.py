@@ -57,7 +57,7 @@ class Compiler:
         if rule.parts is not None:
             return self._parts(rule.parts, path, tree)
         place = tree.place
-        get = self._read(rule, path, place)
+        get = self.read(rule, path, place)
         source = source_of(rule)
         if rule.default is not None:
             get = _with_default(get, self._reader(rule.default, path, place))
@@ -66,7 +66,7 @@ class Compiler:
         words = self.dictionaries.get(rule.dictionary or "", {}) if rule.dictionary else rule.values
         wanted: Kind | As = rule.as_ or kind
         if words is not None:
-            get = _dictionary(get, words, rule.unlisted or "error", path, source, place)
+            get = dictionary(get, words, rule.unlisted or "error", path, source, place)
         if "value" in rule.model_fields_set and (rule.from_ or rule.expr):
             get = _with_constant(get, rule.value)
         get = _converted(get, convert.converter(wanted, self.zone), wanted, path, source, place)
@@ -78,7 +78,8 @@ class Compiler:
         """An expression that says yes or no."""
         return self._expression(text, path, place)
 
-    def _read(self, rule: Rule, path: str, place: Place) -> Getter:
+    def read(self, rule: Rule, path: str, place: Place) -> Getter:
+        """The first step alone: what stands in the record."""
         if rule.expr is not None:
             return self._expression(rule.expr, path, place)
         if rule.from_ is None:
@@ -196,6 +197,8 @@ def source_of(rule: Rule) -> str:
     """Where a rule reads, as a person would say it."""
     if rule.rows is not None:
         return f"{rule.rows}[]"
+    if rule.parts is not None:
+        return ", ".join(map(source_of, rule.parts.values()))
     if rule.expr is not None:
         return rule.expr
     return ", ".join(rule.from_ or ()) or str(rule.value)
@@ -266,9 +269,7 @@ def _joined(readers: list[Getter], join: str) -> Getter:
     return read
 
 
-def _dictionary(
-    get: Getter, words: Mapping[str, Scalar], unlisted: str, path: str, source: str, place: Place
-) -> Getter:
+def dictionary(get: Getter, words: Mapping[str, Scalar], unlisted: str, path: str, source: str, place: Place) -> Getter:
     exact = dict(words)
     loose = {folded(word): value for word, value in words.items()}
 
