@@ -27,8 +27,12 @@ Order = Mapping[str, Any]
 Refs = Mapping[str, str]
 """References found so far, by name."""
 Posting = Literal["required", "try", "no"]
-_KINDS: Final[dict[str, Kind]] = {field.name: field.kind for field in ORDER.all_fields} | {"delivery.price": "decimal"}
-_LINE_KINDS: Final[dict[str, Kind]] = {item.name: item.kind for field in ORDER.fields for item in field.items}
+_KINDS: Final[dict[str, Kind]] = {field.name: field.kind for field in ORDER.all_fields} | {
+    "delivery.price": "decimal", "line_count": "integer",
+}  # fmt: skip
+_LINE_KINDS: Final[dict[str, Kind]] = {item.name: item.kind for field in ORDER.fields for item in field.items} | {
+    "line_number": "integer", "is_service": "boolean",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class _Lenient(dict[str, Any]):
 
 
 def compile_write(mapping: Loaded, zone: tzinfo) -> CompiledWrite | None:
-    """The way of orders into 1C; ``None`` for a mapping that only reads. ``build`` raises ``MappingError`` E743, E744."""
+    """The way of orders into 1C; ``None`` for a mapping that only reads. ``build`` may raise ``MappingError`` E74x."""
     section = next((found for found in mapping.of("orders") if found.source.write), None)
     if section is None or section.source.write is None:
         return None
