@@ -43,7 +43,7 @@ def page(body: bytes) -> Page:
         return Page(records, count, following)
     document = json(body)
     found = document.get("value") if isinstance(document, dict) else None
-    if not isinstance(found, list) or not all(type(each) is dict for each in found):
+    if not isinstance(found, list) or not set(map(type, found)) <= {dict}:
         raise TransportError("E809", detail=_head(body))
     count = document.get("odata.count")
     return Page(found, None if count is None else whole(count), document.get("odata.nextLink"))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, Self
+from operator import itemgetter
+from typing import Any, Final, Self, TypeAlias
 
 from syncd.adapters.odata.answers import Page, Record
+
+Key: TypeAlias = Any
+"""One value, or a tuple of them: whatever ``itemgetter`` makes of a record, so that it costs next to nothing."""
 
 BACK: Final = 3
 """Pages to go back, at most, to find a row that has moved."""
@@ -23,11 +27,19 @@ class Overlap:
         self.key = key
         self.size = size
         self.taken = taken
-        self.last = last
         self.shifted = False
         self.ended = False
-        self._recent: dict[tuple[str, ...], None] = dict.fromkeys([last] if last is not None else [])
+        self._of: Callable[[Record], Key] = itemgetter(*key)
+        self.last: Key | None = None if last is None else last if len(key) > 1 else last[0]
+        self._recent: dict[Key, None] = {} if self.last is None else {self.last: None}
         self._back = 0
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The last row's key as texts, for a cursor."""
+        if self.last is None:
+            return ()
+        return tuple(map(str, self.last)) if isinstance(self.last, tuple) else (str(self.last),)
 
     @property
     def skip(self) -> int:
@@ -52,8 +64,10 @@ class Overlap:
         records = page.records
         begun = self.skip
         more = len(records) >= self.top or page.next is not None
-        keys = [self._of(record) for record in records]
-        at = next((index for index in range(len(keys) - 1, -1, -1) if keys[index] in self._recent), -1)
+        keys = self._keys(records)
+        at = -1
+        if not self._recent.keys().isdisjoint(keys):
+            at = next(index for index in range(len(keys) - 1, -1, -1) if keys[index] in self._recent)
         if self.last is not None and (at != 0 or keys[0] != self.last):
             self.shifted = True
             if at < 0 and begun > 0 and self._back < BACK:
@@ -65,7 +79,7 @@ class Overlap:
         self._remember(keys[at + 1 :])
         return records[at + 1 :]
 
-    def _remember(self, keys: list[tuple[str, ...]]) -> None:
+    def _remember(self, keys: list[Key]) -> None:
         if not keys:
             return
         self.last = keys[-1]
@@ -73,8 +87,9 @@ class Overlap:
         for key in list(self._recent)[: max(0, len(self._recent) - (BACK + 2) * self.size)]:
             del self._recent[key]
 
-    def _of(self, record: Record) -> tuple[str, ...]:
-        return tuple(str(record.get(part)) for part in self.key)
+    def _keys(self, records: list[Record]) -> list[Key]:
+        """Of each record; a part that is missing is an error of the caller, who asked for it with ``$select``."""
+        return list(map(self._of, records))
 
 
 class Ahead:

@@ -88,7 +88,7 @@ class Pull:
                     self.partial.add("shifted")
                 if fresh:
                     self.total += len(fresh)
-                    yield Batch(fresh, Cursor(overlap.taken, overlap.last or ()))
+                    yield Batch(fresh, Cursor(overlap.taken, overlap.place))
         self._count_again(overlap.taken)
 
     def _last(self) -> tuple[str, ...] | None:
