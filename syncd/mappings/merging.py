@@ -19,12 +19,12 @@ _PARTS: Final = frozenset({"lines", "write", "words"})
 
 
 def whole(text: str, file: str, presets: Presets, known: list[str]) -> tuple[Tree, dict[str, str]]:
-    """A mapping together with all it extends, and the texts it was made of by their names.
+    """A mapping together with all it extends, and the texts it was made of: presets by name, its own under nothing.
 
     Raises ``MappingError`` E702 (no YAML), E706 (no such preset), E707 (a circle).
     """
     chain = [parse(text, file)]
-    texts = {file: text}
+    texts = {"": text}
     names: list[str] = []
     while (extends := chain[-1].map.get("extends")) is not None and not extends.is_null:
         name = str(extends.value)
@@ -34,9 +34,8 @@ def whole(text: str, file: str, presets: Presets, known: list[str]) -> tuple[Tre
         if found is None:
             raise MappingError("E706", place=extends.place, key=name, hint=hint(name, known))
         names.append(name)
-        label = f"{name}.yaml"
-        texts[label] = found
-        chain.append(parse(found, label))
+        texts[name] = found
+        chain.append(parse(found, f"{name}.yaml"))
     root = chain[-1]
     for child in reversed(chain[:-1]):
         root = _root(root, child)
