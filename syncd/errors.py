@@ -635,12 +635,12 @@ CATALOGUE: dict[str, Text] = {
     "E922": Text(
         "administrator",
         "Endpoint {name!r} has {count} open messages. Deliver or cancel them first: `syncd outbox list`. --release frees those that were never sent.",
-        "У конечной точки {name!r} незавершённых сообщений: {count}. Сначала доставьте или отмените их: `syncd outbox list`. --release освободит те, что ни разу не отправлялись.",
+        "У получателя {name!r} незавершённых сообщений: {count}. Сначала доставьте или отмените их: `syncd outbox list`. --release освободит те, что ни разу не отправлялись.",
     ),
     "E923": Text(
         "administrator",
         "The name {host} was not found ({detail}). Nothing was sent. Check the address of the endpoint and the DNS of this host.",
-        "Имя {host} не найдено ({detail}). Ничего не отправлено. Проверьте адрес конечной точки и DNS этого узла.",
+        "Имя {host} не найдено ({detail}). Ничего не отправлено. Проверьте адрес получателя и DNS этого узла.",
     ),
     "E924": Text(
         "administrator",
@@ -680,7 +680,7 @@ CATALOGUE: dict[str, Text] = {
     "E931": Text(
         "administrator",
         "{host} answers, but not with our service (HTTP {status}): {detail}. Check the address of the endpoint and that the service is published.",
-        "{host} отвечает, но это не наш сервис (HTTP {status}): {detail}. Проверьте адрес конечной точки и публикацию сервиса.",
+        "{host} отвечает, но это не наш сервис (HTTP {status}): {detail}. Проверьте адрес получателя и публикацию сервиса.",
     ),
     "E932": Text(
         "1c-developer",
@@ -707,11 +707,11 @@ CATALOGUE: dict[str, Text] = {
         "{failures} failures in a row: nothing is sent there for a while, then one message tries.",
         "Сбоев подряд: {failures}; некоторое время туда ничего не отправляется, затем попробует одно сообщение.",
     ),
-    "E937": Text("administrator", "Endpoint {name!r}: {detail}.", "Конечная точка {name!r}: {detail}."),
+    "E937": Text("administrator", "{name}: {detail}.", "{name}: {detail}."),
     "E938": Text(
         "administrator",
         "Infobase {name!r} has endpoints: {endpoints}. Remove them first with `syncd endpoint remove`.",
-        "У базы {name!r} есть конечные точки: {endpoints}. Сначала удалите их: `syncd endpoint remove`.",
+        "У базы {name!r} есть получатели: {endpoints}. Сначала удалите их: `syncd endpoint remove`.",
     ),
     "E939": Text(
         "on-call",

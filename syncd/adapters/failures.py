@@ -62,13 +62,14 @@ def of_exception(error: Exception, host: str, *, write: bool) -> SyncdError:
         return TransportError("E926", host=host)
     causes = list(_causes(error))
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return _unconnected(causes, host, detail)
+        return unconnected(causes, host, detail)
     if write:
         return UnknownOutcome("E927", host=host, detail=detail)
     return TransportError("E939", host=host, detail=detail)
 
 
-def _unconnected(causes: list[BaseException], host: str, detail: str) -> SyncdError:
+def unconnected(causes: list[BaseException], host: str, detail: str) -> SyncdError:
+    """No connection came about: nothing was sent. The causes tell whether name, connection or TLS failed."""
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return TransportError("E923", host=host, detail=clean(str(cause.strerror or cause)))

@@ -58,7 +58,7 @@ class Client:
         headers = {"User-Agent": "syncd", "Accept": "application/json"}
         if login is not None:  # UTF-8 is what 1C decodes; httpx would do the same, but not say so for ever
             headers["Authorization"] = "Basic " + base64.b64encode(f"{login}:{password or ''}".encode()).decode()
-        transport = _Transport(self._deadlines, _trust(self.root, ca), concurrency)
+        transport = _Transport(self._deadlines, trust(self.root, ca), concurrency)
         self._http = httpx.Client(
             headers=headers,
             transport=transport,
@@ -130,7 +130,8 @@ def encoded(address: str) -> str:
     return urlunsplit((parts.scheme, netloc, quote(parts.path, safe=_SAFE).rstrip("/"), "", ""))
 
 
-def _trust(address: str, ca: str | None) -> ssl.SSLContext:
+def trust(address: str, ca: str | None) -> ssl.SSLContext:
+    """Which certificates to trust: the system's, or those of the file. Raises ``ConfigError`` E937."""
     if not address.startswith("https"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and reading the system's certificates costs 20 ms
     try:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from syncd import yamlfile
+from syncd.cli.infobase_health import COMMANDS, state
 from syncd.cli.output import (
     Column,
     Format,
@@ -28,10 +29,11 @@ from syncd.cli.output import (
 from syncd.cli.runtime import DEFAULT_TENANT, database, settings, tenant_option
 from syncd.config import Settings
 from syncd.errors import Refused, RequestError
+from syncd.health import standing
 from syncd.i18n import tr
 from syncd.mappings import orders as orders_mapping
 from syncd.queue import acts
-from syncd.store import access, infobase_words
+from syncd.store import access, endpoints, infobase_words
 from syncd.store.db import Conn
 from syncd.store.infobase_words import Words
 
@@ -145,18 +147,30 @@ def _explain(name: str, login: str, where: str, *, existed: bool) -> None:
 @tenant_option
 @output_option
 def list_(tenant: str, output: Format) -> None:
-    """Which bases there are, and when they called / какие базы есть и когда приходили."""
+    """Which bases there are, how they are, when they called / какие базы есть, живы ли, когда приходили."""
     with database() as db, db.transaction() as conn:
-        rows = access.infobases(conn, tenant)
+        rows = [
+            row | {"message": standing.error_text(row)} if output != "table" else row | {"said": state(row)}
+            for row in standing.every_infobase(conn, tenant)
+        ]
     columns = [
-        Column("name", tr("name", "имя")), Column("login", tr("login", "логин")),
-        Column("dialect", tr("dialect", "диалект")),
+        Column("name", tr("name", "имя")), Column("said", tr("state", "состояние")),
+        Column("since", tr("for", "уже"), ago), Column("latency_ms", tr("latency, ms", "отклик, мс"), _whole),
+        Column("seen_at", tr("called us, ago", "приходила, назад"), ago),
+        Column("login", tr("login", "логин")), Column("dialect", tr("dialect", "диалект")),
         Column("zone", tr("zone", "пояс")), Column("orders_mapping", tr("own mapping", "свой файл"), text),
         Column("created_at", tr("made", "создана"), moment),
-        Column("seen_at", tr("seen, ago", "была, назад"), ago),
     ]  # fmt: skip
     emit(rows, columns, output, empty=tr("No infobase yet: syncd infobase add NAME --login LOGIN",
                                          "Баз пока нет: syncd infobase add ИМЯ --login ЛОГИН"))  # fmt: skip
+
+
+def _whole(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, int | float) else ""
+
+
+for command in COMMANDS:
+    infobase.add_command(command)
 
 
 @infobase.command("mapping")
@@ -222,6 +236,9 @@ def _removable(conn: Conn, tenant: str, name: str, *, release: bool) -> tuple[UU
     found = access.infobase_id(conn, tenant, name)
     if found is None:
         raise RequestError("E305", what=_what(), id=name)
+    ways = [each.name for each in endpoints.every(conn, tenant) if each.infobase_id == found]
+    if ways:
+        raise Refused("E938", name=name, endpoints=", ".join(ways))
     count = acts.bound(conn, tenant, found)
     if count and not release:
         raise Refused("E414", name=name, count=count)

@@ -17,12 +17,15 @@ from rich.text import Text
 
 from syncd import health
 from syncd.cli.codes import CHECK_FAILED, DEPENDENCY_DOWN, OK
+from syncd.cli.endpoint_report import way
+from syncd.cli.infobase_health import state
 from syncd.cli.output import Format, ago, draw, dump, duration, moment, output_option, safe, short, stdout, text
 from syncd.cli.runtime import servers, settings, tenant_option
 from syncd.config import Settings
 from syncd.embedded.state import State
 from syncd.embedded.valkey import SOCKET
 from syncd.errors import ConfigError
+from syncd.health.hysteresis import CLOSED
 from syncd.i18n import tr
 from syncd.queue.view import OPEN_STATES
 from syncd.store import migrate
@@ -163,6 +166,7 @@ def _attention(seen: dict[str, Any]) -> list[dict[str, str]]:
             f"полная выгрузка каталога {row['catalogue_id']} удалила бы {row['absent']} из {row['total']}: придержано",
         )
         found.append((said, f"syncd package show {row['id']}"))
+    found += _troubles(seen)
     if not seen["workers"]:
         waiting = tr(f"; packages wait: {seen['packages_open']}", f"; пакетов ждёт: {seen['packages_open']}")
         said = tr("no worker is alive", "нет ни одного живого worker")
@@ -217,12 +221,11 @@ def _rows(table: Table, seen: dict[str, Any]) -> None:
     who = ", ".join(sorted({f"{row['host']}:{row['pid']}" for row in seen["workers"]}))
     table.add_row(tr("WORKERS", "РАБОТНИКИ"), safe(f"{len(seen['workers'])}   {who}".strip()))
     for n, row in enumerate(seen["infobases"]):
-        said = (
-            tr(f"{ago(row['seen_at'])} ago", f"{ago(row['seen_at'])} назад")
-            if row["seen_at"]
-            else tr("never called", "ещё не приходила")
-        )
-        table.add_row(tr("INFOBASES", "БАЗЫ") if n == 0 else "", safe(f"{row['name']}   {said}"))
+        table.add_row(tr("INFOBASES", "БАЗЫ") if n == 0 else "", safe(_infobase(row)))
+    shut = [row for row in seen["endpoints"] if row["paused"] or row["closed"] or row["disabled_at"] or row["failures"]]
+    for n, row in enumerate(shut):
+        told = f"{row['name']}   {way(row)}" + (tr(f"   waiting {row['open']}", f"   ждёт {row['open']}"))
+        table.add_row(tr("GATES", "ПУТИ") if n == 0 else "", safe(told))
     table.add_row(tr("OUTBOX", "ИСХОДЯЩИЕ"), _outbox(seen["outbox"]))
     hidden = seen["packages_open"] - len(seen["packages"])
     for n, row in enumerate(seen["packages"]):
@@ -236,6 +239,34 @@ def _rows(table: Table, seen: dict[str, Any]) -> None:
         table.add_row(head, safe(f"{moment(row['last_at'])}   {_flat(_failure(row))}"))
     if not seen["failures"]:
         table.add_row(tr("FAILED, 24 h", "СБОИ, 24 ч"), tr("nothing", "ничего"))
+
+
+def _infobase(row: Mapping[str, Any]) -> str:
+    said = state(row)
+    if row["called"] and row["latency_ms"] is not None and not row["failing"]:
+        said += tr(f" {row['latency_ms']:.0f} ms", f" {row['latency_ms']:.0f} мс")
+    seen = ago(row["seen_at"])
+    if seen:
+        came = tr(f"{seen} ago", f"{seen} назад")
+    else:
+        came = "" if row["called"] else tr("never called", "ещё не приходила")
+    parts = [row["name"], came, said] if row["called"] or row["paused"] else [row["name"], came]
+    return "   ".join(part for part in parts if part)
+
+
+def _troubles(seen: dict[str, Any]) -> list[tuple[str, str]]:
+    """Bases that do not take orders, and ways that are shut."""
+    found = []
+    for row in seen["infobases"]:
+        if row["state"] in CLOSED:
+            lasts = ago(row["since"])
+            said = tr(f"{row['name']}: {state(row)} for {lasts}", f"{row['name']}: {state(row)}, уже {lasts}")
+            found.append((said, f"syncd infobase ping {row['name']}"))
+    for row in seen["endpoints"]:
+        if (row["disabled_at"] or row["paused"]) and row["open"]:
+            waits = tr(f"messages wait: {row['open']}", f"ждёт сообщений: {row['open']}")
+            found.append((f"{row['name']}: {way(row)}; {waits}", f"syncd endpoint show {row['name']}"))
+    return found
 
 
 def _failure(row: Mapping[str, Any]) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from syncd import journal
+from syncd.health import standing
 from syncd.queue import view
-from syncd.store import access, packages, runs
+from syncd.store import endpoints, packages, runs
 from syncd.store.db import Conn, every, one
 
 ALIVE_SECONDS: Final = 15
 """A worker that was not seen for so long counts as gone."""
+_SHOWN: Final = (
+    "name", "dialect", "seen_at", "called", "state", "since", "failing", "latency_ms", "error_code", "checked_at",
+    "paused", "paused_until", "pause_reason",
+)  # fmt: skip
 FAILURE_HOURS: Final = 24
 """How far back the overview looks for failures."""
 
@@ -61,9 +66,10 @@ def overview(conn: Conn, tenant: str) -> dict[str, Any]:
             s=ALIVE_SECONDS,
         ),
         "infobases": [
-            {"name": row["name"], "dialect": row["dialect"], "seen_at": row["seen_at"]}
-            for row in access.infobases(conn, tenant)
+            {name: row[name] for name in _SHOWN} | {"message": standing.error_text(row)}
+            for row in standing.every_infobase(conn, tenant)
         ],
+        "endpoints": [endpoints.shown(each) | endpoints.counts(conn, each) for each in endpoints.every(conn, tenant)],
         "outbox": view.summary(conn, tenant),
         "packages": packages.opened(conn, tenant),
         "packages_open": packages.count_opened(conn, tenant),

@@ -117,7 +117,8 @@ def soon(conn: Conn, tenant: str, infobase_id: UUID) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 _SELECT: Final = """
-    SELECT i.id, i.name, i.login, i.dialect, i.zone, i.created_at, i.seen_at,
+    SELECT i.id, i.name, i.login, i.dialect, i.zone, i.orders_mapping ->> 'file' AS orders_mapping, i.created_at,
+           i.seen_at,
            i.paused_at IS NOT NULL AND (i.paused_until IS NULL OR i.paused_until > now()) AS paused,
            i.paused_until, i.pause_reason, i.paused_by,
            EXISTS (SELECT FROM endpoint e WHERE e.tenant = i.tenant AND e.infobase_id = i.id) AS called,

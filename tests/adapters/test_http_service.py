@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from syncd.adapters.http_service import HttpService
+from syncd.adapters.httpclient import Client
 from syncd.adapters.ports import Delivery, Target
 from syncd.emulator.http_service import Service
 from syncd.emulator.http_service_faults import BY_CHANCE, Behaviour, Fault, parse
@@ -249,19 +250,18 @@ def test_plain_http_behind_a_tls_address_is_a_failure_of_tls(make: Make) -> None
 
 
 def test_busy_connections_are_ours_and_told_as_such() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        target = HttpService(f"http://127.0.0.1:{silent.getsockname()[1]}/x", timeout=0.4, concurrency=1)
-        codes: list[str] = []
-        threads = [
-            threading.Thread(target=lambda: codes.append(refused(lambda: target.deliver(delivery())).code))
-            for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        target.close()
-    assert sorted(codes) in (["E926", "E927"], ["E927", "E927"])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = Client(f"http://127.0.0.1:{server.getsockname()[1]}/x", timeout=30, concurrency=1, connect_timeout=0.2)
+        lost: list[str] = []
+        busy = threading.Thread(target=lambda: lost.append(refused(lambda: client.post("/a", b"", {})).code))
+        busy.start()
+        connection, _ = server.accept()
+        error = refused(lambda: client.post("/b", b"", {}))
+        connection.close()
+        busy.join()
+        client.close()
+    assert (type(error), error.code) == (TransportError, "E926")
+    assert lost == ["E927"]
 
 
 def test_an_answer_about_another_order_confirms_nothing(make: Make) -> None:

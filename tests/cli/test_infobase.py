@@ -136,7 +136,11 @@ def test_listing_shows_every_base_and_no_secret(run: Run, db: Database) -> None:
     assert (table.code, "main" in table.out, "second" in table.out) == (0, True, True)
     rows = run("infobase", "list", "-o", "json").json
     assert [row["name"] for row in rows] == ["main", "second"]
-    assert set(rows[0]) == {"id", "name", "login", "dialect", "zone", "orders_mapping", "created_at", "seen_at"}
+    assert set(rows[0]) == {
+        "id", "name", "login", "dialect", "zone", "orders_mapping", "created_at", "seen_at", "paused", "paused_until",
+        "pause_reason", "paused_by", "called", "state", "since", "failing", "latency_ms", "error_code", "error_params",
+        "message", "checked_at", "next_ping_at", "recovered_at", "good", "bad",
+    }  # fmt: skip
     assert rows[0]["created_at"].endswith("Z")
     lines = run("infobase", "list", "-o", "jsonl").out.splitlines()
     assert len(lines) == 2
