@@ -285,6 +285,16 @@ def subjects(conn: Conn, tenant: str, id_: UUID, *, unresolved: bool = True, lim
     )  # fmt: skip
 
 
+def order_numbers(conn: Conn, tenant: str, keys: Iterable[str]) -> dict[str, str]:
+    """The storefront's numbers of the orders among these keys."""
+    found = every(
+        conn,
+        "SELECT id::text AS key, number FROM sales_order WHERE tenant = %(t)s AND id::text = ANY(%(keys)s)",
+        t=tenant, keys=list(keys),
+    )  # fmt: skip
+    return {row["key"]: row["number"] for row in found}
+
+
 def change(conn: Conn, tenant: str, id_: UUID, *, by: str, **values: Any) -> bool:
     """Set some of ``state``, ``note``, ``assigned_to``, ``muted_until``. ``False`` when there is no such issue."""
     allowed = ("state", "note", "assigned_to", "muted_until")

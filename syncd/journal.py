@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -195,11 +196,19 @@ _COLUMNS: Final = """
 _FROM: Final = "journal j LEFT JOIN infobase i ON i.tenant = j.tenant AND i.id = j.infobase_id"
 
 
+_UNRESOLVED: Final = """EXISTS (
+    SELECT FROM issue_subject s JOIN issue i ON i.tenant = s.tenant AND i.id = s.issue_id
+    WHERE s.tenant = j.tenant AND s.entity = coalesce(nullif(j.entity, ''), j.kind) AND s.succeeded_at IS NULL
+      AND s.key = left(coalesce(nullif(j.key, ''), nullif(j.file, ''), j.subject, ''), 500)
+      AND i.code = j.code AND i.state <> 'resolved')"""
+
+
 def tail(
-    conn: Conn, tenant: str, *, limit: int, errors: bool = False, window: float | None = None, children: bool = False
-) -> list[Row]:
+    conn: Conn, tenant: str, *, limit: int, errors: bool = False, window: float | None = None, children: bool = False,
+    code: str | None = None, owner: str | None = None, since: datetime | None = None, unresolved: bool = False,
+) -> list[Row]:  # fmt: skip
     """The newest exchanges, oldest of them first. ``window`` gives only rows written, or repeated, within so many
-    seconds.
+    seconds. ``unresolved``: failures whose object did not go through since.
 
     Who follows the journal asks for a window again and again and leaves out what was shown: rows become visible when
     their transaction ends, and an import's row carries the time at which its merge began.
@@ -210,10 +219,14 @@ def tail(
             WHERE j.tenant = %(t)s
               AND (%(children)s OR j.parent_id IS NULL)
               AND (NOT %(errors)s OR j.outcome <> 'ok')
+              AND (%(code)s::text IS NULL OR j.code = %(code)s) AND (%(owner)s::text IS NULL OR j.owner = %(owner)s)
+              AND (%(since)s::timestamptz IS NULL OR greatest(j.at, j.last_at) >= %(since)s)
+              AND (NOT %(unresolved)s OR (j.outcome <> 'ok' AND j.code IS NOT NULL AND {_UNRESOLVED}))
               AND (%(window)s::float IS NULL OR j.at > now() - make_interval(secs => %(window)s)
                    OR (j.fingerprint IS NOT NULL AND j.last_at > now() - make_interval(secs => %(window)s)))
             ORDER BY j.at DESC, j.id DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
-        t=tenant, errors=errors, limit=limit, window=window, children=children,
+        t=tenant, errors=errors, limit=limit, window=window, children=children, code=code, owner=owner, since=since,
+        unresolved=unresolved,
     )  # fmt: skip
     return rows[::-1]
 

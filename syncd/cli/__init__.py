@@ -46,8 +46,20 @@ NOUNS: Final[dict[str, Noun]] = {
         "journal",
         "Every exchange: what, where, why, who fixes it / все обмены: что, где, почему, кто исправит.",
     ),
+    "issue": Noun(
+        "issue",
+        "issue",
+        "Failures of one kind: open ones, who mends them / ошибки одного вида: открытые, кто исправит.",
+    ),
+    "webhook": Noun("webhook", "webhook", "Events to storefronts, signed / события витринам, с подписью."),
     "package": Noun("package", "package", "What 1C sent, and importing it again / что прислала 1С и повторный импорт."),
     "outbox": Noun("outbox", "outbox", "Orders on their way to 1C / заказы на пути в 1С."),
+    "replay": Noun(
+        "replay",
+        "replay",
+        "Send, import or pull again, as a batch / отправить, импортировать или получить снова.",
+    ),
+    "batch": Noun("batch", "batch", "Actions on many things: progress, pause / действия над многим: ход, пауза."),
     "schedule": Noun("schedule", "schedule", "What is pulled from 1C and when / что и когда получаем из 1С."),
     "infobase": Noun(
         "infobase",

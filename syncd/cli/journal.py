@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, get_args
 
 import click
 from rich.text import Text
@@ -12,9 +13,10 @@ from rich.text import Text
 from syncd import journal as store
 from syncd.cli.output import Column, Format, dump, emit, moment, output_option, safe, short, stdout, talk, text
 from syncd.cli.runtime import database, tenant_option
-from syncd.errors import Refused, RequestError
+from syncd.errors import Owner, Refused, RequestError
 from syncd.i18n import tr
 from syncd.model import ENTITIES
+from syncd.spans import span
 from syncd.store.db import Database, Row
 
 _POLL_SECONDS: Final = 1.0
@@ -22,6 +24,16 @@ _WINDOW_SECONDS: Final = 900.0
 """How far back a follower looks: an import's row shows the time when its merge began, and is seen when that ended."""
 _WINDOW_ROWS: Final = 5_000
 _COUNTS: Final = ("read", "created", "updated", "unchanged", "removed", "failed")
+
+
+def since_option(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """A span of time back from now."""
+    if value is None:
+        return None
+    try:
+        return datetime.now(UTC) - span(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.group()
@@ -43,19 +55,28 @@ def document(row: Row) -> dict[str, Any]:
 @click.option("--errors", is_flag=True, help="Only what failed / только неудачи")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
 @click.option("--records", is_flag=True, help="Bad records too / и плохие записи")
+@click.option("--code", help="E… of the catalogue / код ошибки")
+@click.option("--owner", type=click.Choice(get_args(Owner)), help="Who mends it / кто исправит")
+@click.option("--since", callback=since_option, metavar="SPAN", help="Within: 2h, 1d / за срок: 2h, 1d")
+@click.option("--unresolved", is_flag=True, help="What failed and never went through since / что так и не прошло")
 @tenant_option
 @output_option
-def tail(follow: bool, errors: bool, limit: int, records: bool, tenant: str, output: Format) -> None:
+def tail(
+    follow: bool, errors: bool, limit: int, records: bool, code: str | None, owner: str | None, since: datetime | None,
+    unresolved: bool, tenant: str, output: Format,
+) -> None:  # fmt: skip
     """The newest exchanges, a line each / последние обмены, по строке на каждый."""
     if follow and output == "json":
         raise click.UsageError(tr("-f has no end and json is one document: use -o jsonl.",
                                   "У -f нет конца, а json — один документ: используйте -o jsonl."))  # fmt: skip
+    wanted: dict[str, Any] = {
+        "errors": errors, "children": records or unresolved, "code": code and code.upper(), "owner": owner,
+        "since": since, "unresolved": unresolved,
+    }  # fmt: skip
     with database() as db:
         with db.transaction() as conn:
-            rows = store.tail(conn, tenant, limit=limit, errors=errors, children=records)
-            known = store.tail(
-                conn, tenant, limit=_WINDOW_ROWS, errors=errors, children=records, window=_WINDOW_SECONDS
-            ) if follow else []  # fmt: skip
+            rows = store.tail(conn, tenant, limit=limit, **wanted)
+            known = store.tail(conn, tenant, limit=_WINDOW_ROWS, window=_WINDOW_SECONDS, **wanted) if follow else []
         if output == "json":
             click.echo(dump([document(row) for row in rows]))
             return
@@ -65,22 +86,20 @@ def tail(follow: bool, errors: bool, limit: int, records: bool, tenant: str, out
         if follow:
             seen = {row["id"]: row["repeats"] for row in known + rows}
             try:
-                for found in _follow(db, tenant, seen, errors=errors, records=records):
+                for found in _follow(db, tenant, seen, wanted):
                     _print(found, output)
             except KeyboardInterrupt:  # the way to end it, not a failure
                 return
 
 
-def _follow(db: Database, tenant: str, seen: dict[Any, int], *, errors: bool, records: bool) -> Iterator[list[Row]]:
+def _follow(db: Database, tenant: str, seen: dict[Any, int], wanted: dict[str, Any]) -> Iterator[list[Row]]:
     """What was written since, each second; a row comes again when it was repeated. Waits while Postgres is away."""
     away = False
     while True:
         time.sleep(_POLL_SECONDS)
         try:
             with db.transaction() as conn:
-                rows = store.tail(
-                    conn, tenant, limit=_WINDOW_ROWS, errors=errors, children=records, window=_WINDOW_SECONDS
-                )
+                rows = store.tail(conn, tenant, limit=_WINDOW_ROWS, window=_WINDOW_SECONDS, **wanted)
         except Database.UNREACHABLE:
             if not away:
                 talk.print(tr("Postgres is away; waiting for it.", "Postgres недоступен; жду его."))
@@ -264,6 +283,8 @@ def next_command(row: Row) -> str | None:
         return f"syncd journal show {row['parent_id']}"
     if row["outcome"] == "ok":
         return None
+    if row["code"] == "E942":
+        return "syncd webhook list"
     if row["code"] == "E222":
         return "syncd outbox list --state rejected"
     if row["code"] in {"E101", "E113"}:
