@@ -54,7 +54,7 @@ def prepared(body: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     return {
         name: _rows(value, zone) if _is_section(value) else _plain(name, value, zone)
         for name, value in body.items()
-        if value is not None and name not in NOT_SENT and "@" not in name
+        if value is not None and name not in NOT_SENT and "@" not in name and not name.startswith("odata.")
     }
 
 

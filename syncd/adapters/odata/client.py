@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.cookiejar
-import re
-import socket
 import ssl
 import threading
 import time
@@ -19,9 +17,10 @@ import httpx
 import structlog
 
 from syncd.adapters.odata import failures
-from syncd.adapters.odata.answers import BOM
+from syncd.adapters.odata.asking import Ask, check, in_our_words
 from syncd.adapters.odata.endpoint import Endpoint, Format, Kind
 from syncd.adapters.odata.literals import in_path, in_query
+from syncd.adapters.odata.sessions import Sessions
 from syncd.errors import ConfigError, Refused, SyncdError, TransportError
 
 log = structlog.get_logger(__name__)
@@ -35,11 +34,10 @@ _FORMATS: Final[Mapping[Format, tuple[str, str]]] = {
     "json": ("json", "application/json"),
     "atom": ("", "application/atom+xml"),
 }
+ACTIONS: Final = frozenset({"Post", "Unpost", "Start", "ExecuteTask", "SelectChanges", "NotifyChangesReceived"})
+"""1C does these on GET too, so nothing here ever reads them."""
 _POOL_PAUSES: Final = (1.0, 2.0, 4.0)
 """Seconds before a read that found no free session is asked again."""
-_ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
-_DOCUMENTS: Final = frozenset({b"feed", b"entry", b"service", b"Edmx"})
-_CHUNK: Final = 1 << 18
 _gates: WeakValueDictionary[tuple[str, int], threading.BoundedSemaphore] = WeakValueDictionary()
 _gates_lock = threading.Lock()
 
@@ -53,7 +51,7 @@ class Client:
         self.url_limit = endpoint.max_url
         self._sleep = sleep
         self._gate = _gate(endpoint)
-        self._sessions = _Sessions(kept=endpoint.session == "manual")
+        self._sessions = Sessions(kept=endpoint.session == "manual")
         self._root = endpoint.root
         self._host = urlsplit(self._root).netloc
         credentials = base64.b64encode(f"{endpoint.login}:{endpoint.password}".encode()).decode()
@@ -109,12 +107,16 @@ class Client:
         self._http.close()
 
     def get(self, path: str, query: Query | None = None, *, kind: Kind = "read", accept: Format | None = None) -> bytes:
-        """Read a resource; ``path`` and ``query`` are not encoded yet. Waits and asks again where 1C has no session.
+        """Read a resource; ``path`` and ``query`` are not encoded yet. Waits and asks again where 1C has no session,
+        and once where the connection broke.
 
         Raises TransportError, ConfigError, RemoteError, MappingError and Refused (``failures``), E843 for an address
         that is too long.
         """
+        if path.rpartition("/")[2].partition("(")[0] in ACTIONS:
+            raise ValueError(f"{path} acts, even when it is only read")
         pauses = iter(_POOL_PAUSES)
+        again = kind != "ping"
         while True:
             chosen = accept or self.format
             try:
@@ -128,6 +130,10 @@ class Client:
                 if error.code not in {"E807", "E844"} or pause is None:
                     raise
                 self._sleep(pause)
+            except TransportError as error:
+                if not again or not isinstance(error.__cause__, httpx.RemoteProtocolError | httpx.ReadError):
+                    raise
+                again = False  # as a rule a connection that the server closed while it was idle
 
     def send(
         self, method: Literal["POST", "PATCH"], path: str, body: bytes | None = None, query: Query | None = None, *,
@@ -165,7 +171,7 @@ class Client:
                 head = head if len(head) > 2048 else head + chunk
                 target.write(chunk)
                 size += len(chunk)
-            _check(response, head, ask)
+            check(response, head, ask)
             return size
 
     def _ask(
@@ -184,17 +190,17 @@ class Client:
             ask,
         ):
             body = b"".join(ask.chunks(response, self.endpoint.max_answer_bytes))
-            _check(response, body, ask)
+            check(response, body, ask)
             return body
 
     @contextmanager
     def _response(
         self, method: Method, path: str, query: Query | None, kind: Kind, *, headers: Mapping[str, str], added: str,
         content: bytes,
-    ) -> Iterator[tuple[httpx.Response, _Ask]]:  # fmt: skip
+    ) -> Iterator[tuple[httpx.Response, Ask]]:  # fmt: skip
         """Send a request, give its answer, and put what httpx raises into our words."""
         seconds = self.endpoint.timeouts.of(kind)
-        ask = _Ask(method, path, seconds, write=method != "GET" and kind in {"write", "confirm"})
+        ask = Ask(method, path, seconds, write=method != "GET" and kind in {"write", "confirm"})
         url = self._address(path, query, added, ask.asked)
         if not self._gate.acquire(timeout=seconds):
             raise TransportError("E802", asked=ask.asked, detail=f"concurrency={self.endpoint.concurrency}")
@@ -212,7 +218,7 @@ class Client:
                 "1C answered", asked=ask.asked, host=self._host, status=response.status_code, ms=ask.milliseconds()
             )
         except httpx.HTTPError as error:
-            raise _in_our_words(error, ask) from error
+            raise in_our_words(error, ask) from error
         except SyncdError as error:
             log.debug("1C failed", asked=ask.asked, host=self._host, code=error.code, ms=ask.milliseconds())
             if error.code == "E844":
@@ -237,134 +243,8 @@ def _encoded(path: str, query: Query) -> str:
     return f"/{in_path(path)}" + (f"?{values}" if values else "")
 
 
-class _Ask:
-    """One request under way, as errors and the log name it."""
-
-    def __init__(self, method: str, path: str, seconds: float, *, write: bool) -> None:
-        head, _, rest = path.partition("(")
-        action = rest.rpartition(")")[2]
-        self.asked = f"{method} {head or '/'}{action}"
-        self.write = write
-        self.seconds = seconds
-        self.begun = time.monotonic()
-        self.cookie = ""
-
-    def milliseconds(self) -> int:
-        """Since it was sent."""
-        return round((time.monotonic() - self.begun) * 1000)
-
-    def chunks(self, response: httpx.Response, limit: int) -> Iterator[bytes]:
-        """The body, within its time and size: a server that drips would else hold a connection for ever."""
-        size = 0
-        for chunk in response.iter_bytes(_CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise self.lost(TransportError("E836", asked=self.asked, limit=limit))
-            if time.monotonic() - self.begun > self.seconds:
-                raise self.lost(TransportError("E802", asked=self.asked, detail=f"> {self.seconds:g} s"))
-            yield chunk
-
-    def lost(self, error: SyncdError) -> SyncdError:
-        """The error when the answer could not be had: of a write nobody knows the outcome then."""
-        return failures.unknown(self.asked, error) if self.write else error
-
-
-class _Session:
-    def __init__(self, sessions: _Sessions, cookie: str) -> None:
-        self._of = sessions
-        self.cookie = cookie
-
-    @property
-    def headers(self) -> dict[str, str]:
-        if not self._of.kept:
-            return {}
-        return {"Cookie": self.cookie} if self.cookie else {"IBSession": "start"}
-
-    def answered(self, response: httpx.Response) -> None:
-        if not self._of.kept or self.cookie:
-            return
-        for header in response.headers.get_list("set-cookie"):
-            if header.lower().startswith("ibsession="):
-                self.cookie = header.partition(";")[0]
-                return
-        if response.is_success:
-            self._of.kept = False  # the publication does not know IBSession: it has sessions of its own
-
-
-class _Sessions:
-    """Cookies of sessions that we began, one for each request at a time: 1C serves a session's requests in turn."""
-
-    def __init__(self, *, kept: bool) -> None:
-        self.kept = kept
-        self._free: list[str] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> _Session:
-        with self._lock:
-            return _Session(self, self._free.pop() if self._free else "")
-
-    def give(self, session: _Session) -> None:
-        if session.cookie:
-            with self._lock:
-                self._free.append(session.cookie)
-
-    def drain(self) -> list[str]:
-        with self._lock:
-            free, self._free = self._free, []
-        return free
-
-
-def _check(response: httpx.Response, body: bytes, ask: _Ask) -> None:
-    """Raise for an answer that is no success, and for a success that is none: a page, or an error with status 200."""
-    status = response.status_code
-    if response.is_success and (not body or not _stranger(body)):
-        return
-    if status == 400 and ask.cookie and b"odata.error" not in body:
-        raise failures.SessionRefused("E844", asked=ask.asked, detail="HTTP 400")
-    raise failures.of_answer(
-        status, body, write=ask.write, asked=ask.asked, retry_after=_seconds(response.headers.get("retry-after"))
-    )
-
-
-def _stranger(body: bytes) -> bool:
-    head = body[:1500].removeprefix(BOM).lstrip()
-    if head[:1] != b"<":
-        return b'"odata.error"' in head[:300] or b'"#exception"' in head[:300] or head.startswith(b"{HTTP")
-    root = _ROOT.search(head)
-    return root is None or root[1] not in _DOCUMENTS
-
-
-def _in_our_words(error: httpx.HTTPError, ask: _Ask) -> SyncdError:
-    """What the connection did. Where it never came about, nothing was sent."""
-    detail = str(error) or type(error).__name__
-    reasons = list(_causes(error))
-    if isinstance(error, httpx.ConnectError):
-        if any(isinstance(reason, ssl.SSLError) for reason in reasons):
-            return failures.Untrusted("E803", asked=ask.asked, detail=detail)
-        unknown_name = any(isinstance(reason, socket.gaierror) for reason in reasons)
-        return (failures.NameUnknown if unknown_name else failures.Unreachable)("E801", asked=ask.asked, detail=detail)
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return failures.Unreachable("E802", asked=ask.asked, detail=type(error).__name__)
-    if isinstance(error, httpx.ProxyError | httpx.UnsupportedProtocol):
-        return failures.Unreachable("E801", asked=ask.asked, detail=detail)
-    code = "E802" if isinstance(error, httpx.TimeoutException) else "E801"
-    if isinstance(error, httpx.DecodingError):
-        code = "E809"
-    return ask.lost(TransportError(code, asked=ask.asked, detail=f"{type(error).__name__}: {detail}"))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _accept(chosen: Format) -> dict[str, str]:
     return {"Accept": _FORMATS[chosen][1]}
-
-
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.isdigit() else None
 
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, Final, Self, TypeAlias
 
 from syncd.adapters.odata.answers import Page, Record
+from syncd.errors import TransportError
 
 Key: TypeAlias = Any
 """One value, or a tuple of them: whatever ``itemgetter`` makes of a record, so that it costs next to nothing."""
@@ -88,8 +89,10 @@ class Overlap:
             del self._recent[key]
 
     def _keys(self, records: list[Record]) -> list[Key]:
-        """Of each record; a part that is missing is an error of the caller, who asked for it with ``$select``."""
-        return list(map(self._of, records))
+        try:
+            return list(map(self._of, records))
+        except KeyError as error:  # it was asked for with ``$select``
+            raise TransportError("E809", detail=f"{error.args[0]} is missing") from error
 
 
 class Ahead:

@@ -14,7 +14,7 @@ from syncd.adapters.ports import Pinged, PingStep
 from syncd.emulator.odata import Fault, OdataBase
 from syncd.errors import ConfigError, RemoteError, TransportError
 from tests.adapters.odata.conftest import Site, error, rows
-from tests.adapters.odata.trade import connected
+from tests.adapters.odata.trade import connected, heard
 
 
 def test_a_base_that_is_well_says_what_it_is(base: OdataBase) -> None:
@@ -24,7 +24,7 @@ def test_a_base_that_is_well_says_what_it_is(base: OdataBase) -> None:
     assert found.latency_ms > 0
     assert found.about["configuration"] == "ut"
     assert int(found.about["sets"]) > 50
-    assert [heard.path for heard in base.requests] == [""]  # the service root, and nothing of $metadata
+    assert [each.path for each in heard(base, 1)] == [""]  # the service root, and nothing of $metadata
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_contract_that_is_kept_takes_a_request_for_each_set(base: OdataBase) -
     contract = ping.check(connected(base), needs)
     contract.require()
     assert contract.kept
-    assert len(base.requests) == 3
+    assert len(heard(base, 3)) == 3
 
 
 def test_what_a_base_lacks_is_named_field_by_field(base: OdataBase) -> None:

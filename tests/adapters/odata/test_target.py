@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,15 +11,13 @@ from uuid import UUID
 
 import pytest
 
-from syncd.adapters.odata import orders
+from syncd.adapters.odata import describe, orders
 from syncd.adapters.odata.locks import advisory
 from syncd.adapters.odata.markers import Marker
 from syncd.adapters.odata.target import OrdersTarget
 from syncd.adapters.ports import Target
 from syncd.emulator.odata import Fault, OdataBase
 from syncd.errors import MappingError, Refused, RemoteError, TransportError, UnknownOutcome
-from syncd.mappings import metadata_reader
-from syncd.mappings.metadata import Metadata
 from syncd.store.db import Database
 from tests.adapters.odata import trade
 from tests.adapters.odata.trade import ORDERS, RULES, connected, delivery, engine, live, order, target
@@ -65,7 +62,7 @@ def test_a_new_customer_is_made_once_and_before_the_order(base: OdataBase) -> No
     assert partner["Description"] == "ООО «Ромашка»"
     documents = base.documents("ЗаказКлиента")[-2:]
     assert {row["Контрагент_Key"] for row in documents} == {made[0]["Ref_Key"]}
-    posts = [heard.path for heard in base.requests if heard.method == "POST"]
+    posts = [each.path for each in base.requests if each.method == "POST"]
     assert [path.partition("(")[0] for path in posts[:3]] == ["Catalog_Партнеры", "Catalog_Контрагенты", ORDERS]
 
 
@@ -173,18 +170,20 @@ def test_an_answer_that_is_lost_after_the_commit_is_unknown_and_then_found(base:
     ],
 )
 def test_without_a_field_for_the_mark_nothing_is_ever_written(base: OdataBase, marker: Marker, code: str) -> None:
-    metadata = read_metadata(base)
+    metadata = describe.metadata(connected(base))
+    before = len(base.documents("ЗаказКлиента"))
     to = OrdersTarget(connected(base), replace(RULES, marker=marker), metadata=lambda: metadata)
     with pytest.raises(TransportError, match=code):  # the order waits for the administrator
         to.deliver(delivery(order(base)))
-    assert [heard for heard in base.requests if heard.method != "GET"] == []
+    assert [each for each in base.requests if each.method != "GET"] == []
+    assert len(base.documents("ЗаказКлиента")) == before
 
 
 def test_without_metadata_the_field_is_looked_for_by_a_read(base: OdataBase) -> None:
     to = target(base, replace(RULES, marker=Marker(ORDERS, "НетТакогоРеквизита")))
     with pytest.raises(TransportError, match="E828"):
         to.deliver(delivery(order(base)))
-    assert [heard for heard in base.requests if heard.method != "GET"] == []
+    assert [each for each in base.requests if each.method != "GET"] == []
 
 
 def test_a_mark_that_1c_cuts_is_found_all_the_same(base: OdataBase) -> None:
@@ -217,6 +216,22 @@ def test_a_document_whose_mark_1c_clears_is_taken_back_and_never_made_again_and_
         target(base).deliver(delivery(order(base)))
     made = base.documents("ЗаказКлиента")[before:]
     assert [row["DeletionMark"] for row in made] == [True]
+
+
+def test_an_additional_requisite_can_keep_the_mark(base: OdataBase) -> None:
+    requisite = UUID(int=77)
+    marker = Marker(ORDERS, "ДополнительныеРеквизиты", requisite)
+    to = OrdersTarget(
+        connected(base), replace(RULES, marker=marker), metadata=lambda: describe.metadata(connected(base))
+    )
+    message = delivery(order(base))
+    before = len(base.documents("ЗаказКлиента"))
+    base.fail_next(Fault.DROP_AFTER_COMMIT, method="POST", resource=ORDERS)
+    receipt = engine(to, message)
+    made = base.documents("ЗаказКлиента")[before:]
+    assert [row["Ref_Key"] for row in made] == [receipt.ref]
+    assert to.deliver(message).ref == receipt.ref
+    assert engine(to, delivery(order(base, 2))).ref != receipt.ref
 
 
 def test_the_mark_is_the_same_at_every_attempt(base: OdataBase) -> None:
@@ -261,7 +276,7 @@ def test_a_product_that_1c_does_not_have_is_no_broken_link_in_a_document(base: O
     body["lines"][1]["offer_id"] = str(UUID(int=7))
     with pytest.raises(Refused, match="E839"):
         target(base).deliver(delivery(body))
-    assert [heard for heard in base.requests if heard.method != "GET"] == []
+    assert [each for each in base.requests if each.method != "GET"] == []
 
 
 def test_a_customer_that_must_not_be_made_is_asked_for(base: OdataBase) -> None:
@@ -312,8 +327,8 @@ def test_posting_that_1c_does_not_allow_is_told_where_it_may_stay_so(base: Odata
 
 def test_post_is_asked_for_with_post_and_with_an_early_date_in_mind(base: OdataBase) -> None:
     target(base).deliver(delivery(order(base)))
-    posting = [heard for heard in base.requests if "/Post" in heard.path]
-    assert [heard.method for heard in posting] == ["POST"]
+    posting = [each for each in base.requests if "/Post" in each.path]
+    assert [each.method for each in posting] == ["POST"]
 
 
 # --- people and others in 1C ---
@@ -438,7 +453,3 @@ def race(targets: list[OrdersTarget], message: Any) -> set[str | None]:
     for thread in threads:
         thread.join()
     return refs
-
-
-def read_metadata(base: OdataBase) -> Metadata:
-    return metadata_reader.read(io.BytesIO(connected(base).get("$metadata", kind="metadata", accept="atom")))

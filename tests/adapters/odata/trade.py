@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from syncd.adapters.odata.orders import Order, OrderMapping, Reference, Refs
 from syncd.adapters.odata.target import OrdersTarget
 from syncd.adapters.ports import Delivery, Receipt
 from syncd.emulator.odata import OdataBase
+from syncd.emulator.odata.server import Heard
 from syncd.errors import TransportError, UnknownOutcome
 
 ORDERS = "Document_ЗаказКлиента"
@@ -145,6 +147,14 @@ def engine(to: OrdersTarget, message: Delivery, *, attempts: int = 20) -> Receip
         except TransportError:
             continue
     raise AssertionError("never delivered")
+
+
+def heard(base: OdataBase, many: int) -> list[Heard]:
+    """The log of the base once it has ``many`` requests: a request is logged after its answer was sent."""
+    deadline = time.monotonic() + 10
+    while len(base.requests) < many and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return base.requests
 
 
 def live(base: OdataBase, marker: str) -> list[dict[str, Any]]:

@@ -1,0 +1,24 @@
+"""What a base publishes, by its ``$metadata``: for mappings and marks, and never to see whether it is alive."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Final
+
+from syncd.adapters.odata.client import Client
+from syncd.mappings import metadata_reader
+from syncd.mappings.metadata import Metadata
+
+IN_MEMORY: Final = 4 * 1024 * 1024
+
+
+def metadata(client: Client) -> Metadata:
+    """Fetch and read it: some 16 MB and half a minute on a usual base. Its ``hash`` tells whether it has changed.
+
+    Raises as ``Client.download`` and ``metadata_reader.read`` do.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+        limit = client.endpoint.max_answer_bytes
+        client.download("GET", "$metadata", None, body, kind="metadata", limit=limit)
+        body.seek(0)
+        return metadata_reader.read(body)
