@@ -1013,6 +1013,11 @@ CATALOGUE: dict[str, Text] = {
         "{schedule} is no schedule for which there is an endpoint now. `syncd schedule list` shows those there are.",
         "{schedule}: такого расписания или его конечной точки сейчас нет. Какие есть, покажет `syncd schedule list`.",
     ),
+    "E974": Text(
+        "on-call",
+        "{number} is {state}: there is nothing to {action}.",
+        "{number} в состоянии {state}: действие {action} невозможно.",
+    ),
     # E9xx: delivery
     "E901": Text(
         "on-call",

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from syncd import health
+from syncd.cli.bulk import quiet
 from syncd.cli.codes import CHECK_FAILED, PARTIAL
 from syncd.cli.journal import in_words as counters_in_words
 from syncd.cli.output import (
@@ -25,7 +26,7 @@ from syncd.cli.output import (
     talk,
     text,
 )  # fmt: skip
-from syncd.cli.runtime import context, database, settings, tenant_option
+from syncd.cli.runtime import database, settings, tenant_option
 from syncd.i18n import tr
 from syncd.schedules import overview, rows
 from syncd.schedules.plan import Plan
@@ -120,8 +121,8 @@ def run(name: str, wait: bool, full: bool, remove: bool, tenant: str, output: Fo
 
     With --wait exit code 5 when something was left out, 7 when it failed. Works with the daemon stopped.
     """
-    found = settings()
-    with context(found) as ctx:
+    with quiet() as ctx:
+        found = ctx.settings
         with ctx.db.transaction() as conn:
             plan = _choose(conn, name, tenant, found.schedules, found.zone)
             at = rows.clock(conn)

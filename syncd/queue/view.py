@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from syncd.store.db import Conn, Row, every, one
@@ -28,14 +28,20 @@ _FROM: Final = """
 """
 
 
-def listing(conn: Conn, tenant: str, *, states: tuple[str, ...] | None, limit: int | None) -> list[Row]:
-    """Messages in these states (all without), newest first; all of them without a limit."""
+def listing(
+    conn: Conn, tenant: str, *, states: tuple[str, ...] | None, limit: int | None,
+    where: tuple[str, dict[str, Any]] | None = None,
+) -> list[Row]:  # fmt: skip
+    """Messages in these states (all without), newest first; all of them without a limit. ``where``: what a filter of
+    ``syncd.filters`` became.
+    """
+    condition, parameters = where or ("true", {})
     return every(
         conn,
         f"""SELECT {_COLUMNS} FROM {_FROM}
-            WHERE o.tenant = %(t)s AND (%(states)s::text[] IS NULL OR o.state = ANY(%(states)s))
-            ORDER BY o.seq DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
-        t=tenant, states=list(states) if states else None, limit=limit,
+            WHERE o.tenant = %(t)s AND (%(states)s::text[] IS NULL OR o.state = ANY(%(states)s)) AND {condition}
+            ORDER BY o.seq DESC LIMIT %(limit)s""",  # noqa: S608 - constants, and a filter's with parameters
+        t=tenant, states=list(states) if states else None, limit=limit, **parameters,
     )  # fmt: skip
 
 

@@ -48,13 +48,13 @@ class Plan:
 
 
 def able(endpoint: Endpoint, pull: str) -> bool:
-    """Whether this endpoint gives such data: it says so in its setting ``pulls``, a list of pulls or entities, or
-    ``*``. A base over OData gives everything unless it says what.
+    """Whether this endpoint gives such data: it says so in its setting ``pulls``: pulls or entities, as a list
+    or between commas, or ``*``. A base over OData gives everything unless it says what.
     """
     if endpoint.disabled_at is not None or endpoint.kind not in PULLING_KINDS:
         return False
     given = endpoint.settings.get("pulls", ["*"] if endpoint.kind == "odata" else [])
-    offered = {given} if isinstance(given, str) else set(given)
+    offered = {word.strip() for word in given.split(",")} if isinstance(given, str) else set(given)
     return "*" in offered or pull in offered or any(_same(pull, word) for word in offered)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from syncd import journal
+from syncd import issues, journal
 from syncd.adapters.http_pull import HttpPuller
 from syncd.adapters.ports import Pulled, Puller
 from syncd.errors import ConfigError, DataError, MappingError, Refused, SyncdError, TransportError
@@ -293,12 +293,15 @@ def _journal(state: _Run, outcome: journal.Outcome, counters: dict[str, dict[str
     if dropped > 0:
         notes.append(f"{dropped} more bad records are counted, not listed")
     entry.detail = "\n".join(notes) or None
+    issues.applied(state.conn, state.claim.tenant, state.stage.entities)
     parent = journal.write(state.conn, state.claim.tenant, entry)
+    children = []
     for bad in state.bad:
         child = _entry(state.plan, "failed", bad.error)
         child.kind, child.parent_id, child.subject = "record", parent, bad.key or bad.path
         child.entity, child.key, child.path, child.line = bad.entity, bad.key, bad.path, bad.line
-        journal.write(state.conn, state.claim.tenant, child)
+        children.append(child)
+    journal.write_all(state.conn, state.claim.tenant, children)
 
 
 def _entry(
@@ -346,7 +349,7 @@ def _failed(
         if not rows.finish(conn, claim, "failed", reason=error.code):
             return None
         entry = _entry(plan, "failed", error)
-        entry.entity, entry.detail = entity or None, detail
+        entry.path, entry.detail = entity or None, detail
         journal.write_failure(conn, claim.tenant, entry)
         if isinstance(error, TransportError) and plan.endpoint is not None:
             if error.retry_after:

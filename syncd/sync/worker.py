@@ -24,6 +24,7 @@ from syncd.store.db import Database, execute
 from syncd.store.endpoints import Endpoint
 from syncd.store.ids import new_id
 from syncd.sync import imports, receive, removals
+from syncd.sync.batches import Batches
 from syncd.sync.context import Context
 from syncd.sync.delivery import Deliverer
 from syncd.sync.lanes import Lanes
@@ -54,6 +55,7 @@ class Worker:
             ctx, self._id, Targets(PROTOCOLS, _opener(ctx)), PROTOCOLS, threads=ctx.settings.worker.delivery_threads
         )
         lanes = Lanes(ctx, self._stopping, self._wait)
+        bulk = Batches(ctx, self._stopping, self._wait)
         loops: list[Callable[[], None]] = [self._import_loop] * threads + [
             self._house_loop,
             lanes.loop,

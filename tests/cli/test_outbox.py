@@ -75,7 +75,7 @@ def test_retry_asks_and_without_a_terminal_needs_yes(run: Run, order: Order) -> 
     order("1001", "rejected", code="E222")
     ran = run("outbox", "retry", "1001", "--reason", "mended")
     assert ran.code == 4
-    assert "Messages to send again: 1" in ran.err
+    assert "Will be touched: messages 1" in ran.err
     assert states(run) == {"1001": "rejected"}
 
 
@@ -98,8 +98,10 @@ def test_retry_of_a_state_takes_all_of_it_and_nothing_else(run: Run, order: Orde
     assert "7" in dry.err
     assert "… and 2 more" in dry.err
     assert "pending" not in states(run).values()
-    rows = run("outbox", "retry", "--state", "rejected", "--reason", "x", "--yes", "-o", "json").json
-    assert [row["retried"] for row in rows] == [True] * 7
+    ran = run(
+        "outbox", "retry", "--state", "rejected", "--reason", "x", "--rate", "max", "--yes", "--wait", "-o", "json"
+    )
+    assert (ran.code, ran.json["done"], ran.json["total"]) == (0, 7, 7)
     found = states(run)
     assert found.pop("W") == "held"
     assert set(found.values()) == {"pending"}
@@ -143,6 +145,26 @@ def test_a_confirmation_that_comes_meanwhile_is_not_undone(db: Database, order: 
 def test_what_cannot_be_sent_again_makes_the_batch_partial(run: Run, order: Order) -> None:
     order("1001", "rejected")
     order("1002", "pending")
-    ran = run("outbox", "retry", "1001", "1002", "--reason", "x", "--yes", "-o", "json")
-    assert ran.code == 5
-    assert {row["number"]: row["retried"] for row in ran.json} == {"1001": True, "1002": False}
+    ran = run("outbox", "retry", "1001", "1002", "--reason", "x", "--yes", "--wait", "-o", "json")
+    assert (ran.code, ran.json["done"], ran.json["left_out"]) == (5, 1, {"pending": 1})
+    assert run("outbox", "retry", "1002", "--reason", "x", "--yes").code == 4
+
+
+def test_one_is_cancelled_held_and_released_at_once(run: Run, order: Order) -> None:
+    order("1001")
+    for act, state in (("hold", "held"), ("release", "pending"), ("cancel", "cancelled")):
+        ran = run("outbox", act, "1001", "--reason", "by hand", "--yes")
+        assert ran.code == 0, ran.err
+        assert states(run) == {"1001": state}
+    assert run("outbox", "release", "1001", "--reason", "x", "--yes").code == 4
+
+
+def test_the_list_takes_a_filter_and_tells_a_mistake_in_it(run: Run, order: Order) -> None:
+    order("1001", "rejected", code="E222")
+    order("1002", "cancelled")
+    order("1003")
+    rows = run("outbox", "list", "--where", "state:rejected,cancelled key:100*", "-o", "json").json
+    assert {row["number"] for row in rows} == {"1001", "1002"}
+    ran = run("outbox", "list", "--where", "stat:rejected")
+    assert ran.code == 2
+    assert "perhaps state" in ran.err
