@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from syncd.commerceml.requisites import normalised
@@ -194,6 +195,9 @@ def parse(text: str, path: Path) -> OrdersMapping:
 
 
 def _checked(path: Path, text: str | None) -> OrdersMapping:
+    inner = _words(path, text)
+    if inner is not None:
+        path, text = inner
     document = Document.read(path, OrdersMapping, _hint, text=text)
     for problem in document.problems:
         raise problem
@@ -207,6 +211,20 @@ def _checked(path: Path, text: str | None) -> OrdersMapping:
         )
         place = document.lines.get(key, str(path))
         raise ConfigError("E406", key=".".join(parts), detail=f"{said(found)} ({place})") from error
+
+
+def _words(path: Path, text: str | None) -> tuple[Path, str] | None:
+    """Of a whole mapping (``syncd.mappings.language``): its ``words``, in the lines where they stand."""
+    try:
+        whole = path.read_text(encoding="utf-8") if text is None else text
+        root = yaml.compose(whole, Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None  # told with its place when it is read
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "words" and isinstance(value, yaml.MappingNode):
+            start, end = value.start_mark, value.end_mark
+            return path, "\n" * start.line + " " * start.column + whole[start.index : end.index]
+    return None
 
 
 def _hint(key: str, model: type[BaseModel]) -> str:

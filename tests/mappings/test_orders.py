@@ -224,3 +224,25 @@ def test_any_mapped_order_is_read_back_equal_and_accepted_by_1c(
     assert base.order("W-1").currency == document.currency
     assert base.order("W-1").total == document.amount
     assert base.order("W-1").cancelled == bool(row["cancelled"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "extends: ut11\nwords:\n  statuses:\n    Новый: new\n  delivery_as: requisites\nproducts:\n  fields: {}\n",
+        "words: {statuses: {Новый: new}, delivery_as: requisites}\n",
+    ],
+)
+def test_the_words_of_a_whole_mapping_are_an_orders_mapping(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "trade.yaml"
+    path.write_text(text, encoding="utf-8")
+    found = load(path)
+    assert (found.status("новый"), found.delivery_as) == ("new", "requisites")
+
+
+def test_a_slip_in_the_words_of_a_whole_mapping_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "trade.yaml"
+    path.write_text("extends: ut11\nwords:\n  statusess: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert (caught.value.code, caught.value.params["line"], caught.value.params["column"]) == ("E401", 3, 3)
