@@ -31,10 +31,10 @@ SETTINGS: Final = ("login", "ca", "idempotent", "look_up", "partial")
 """
 _BOM: Final = b"\xef\xbb\xbf"
 _ANSWER_LIMIT: Final = 64 << 20
-_KEPT: Final = ("id", "ref", "number", "date", "posted", "created", "errors")
+_KEPT: Final = ("id", "ref", "number", "date", "posted", "revision", "created", "errors")
 _STEPS: Final[Mapping[str, PingStep]] = {
-    "E920": "login", "E921": "login", "E923": "name", "E937": "name", "E924": "connection", "E925": "tls", "E928": "login", "E929": "session", "E930": "session",
-    "E931": "publication",
+    "E920": "login", "E921": "login", "E923": "name", "E924": "connection", "E925": "tls", "E928": "login",
+    "E929": "session", "E930": "session", "E931": "publication", "E937": "name",
 }  # fmt: skip
 
 
@@ -91,8 +91,12 @@ class HttpService:
         document = _document(answer.body)
         errors = _errors(document)
         if document is not None and answer.status in {200, 201} and document.get("id") == delivery.marker:
-            if document.get("ref"):
+            if document.get("ref") and not _older(document, delivery):
                 return self._receipt(document)
+            if document.get("ref"):
+                en, ru = "the service keeps revision {0}, sent was {1}", "в сервисе версия {0}, передана {1}"
+                told = tr(en, ru).format(document["revision"], delivery.revision_no)
+                raise Refused("E934", key=delivery.marker, detail=told)
             if errors:
                 raise Refused("E934", key=delivery.marker, detail=errors)
         if answer.status == 409 and errors:  # the twin of this request is at work right now
@@ -106,12 +110,14 @@ class HttpService:
         )
 
     def look_up(self, delivery: Delivery) -> Receipt | None:
-        """``GET /v1/orders/{id}``. ``None`` only for a 404 that says so in the contract's shape."""
+        """``GET /v1/orders/{id}``. ``None`` only for a 404 that says so in the contract's shape, or for an older
+        revision of the order.
+        """
         answer = self._client.get(f"/v1/orders/{quote(delivery.marker, safe='')}")
         document = _document(answer.body)
         if document is not None and document.get("id") == delivery.marker:
             if answer.status == 200 and document.get("ref"):
-                return self._receipt(document)
+                return None if _older(document, delivery) else self._receipt(document)
             if answer.status == 404 and "not-found" in _codes(document):
                 return None
         raise self._unasked(answer, document)
@@ -232,6 +238,12 @@ def _errors(document: Mapping[str, Any] | None) -> str:
         else:
             said.append(str(each))
     return clean("; ".join(said))
+
+
+def _older(document: Mapping[str, Any], delivery: Delivery) -> bool:
+    """Whether 1C has an earlier state of the order than the one that is delivered."""
+    revision = document.get("revision")
+    return isinstance(revision, int) and revision < delivery.revision_no
 
 
 def _codes(document: Mapping[str, Any]) -> set[str]:

@@ -18,6 +18,7 @@ from rich.markup import escape
 from syncd.cli.codes import CHECK_FAILED, PARTIAL
 from syncd.cli.emulate_infobase import infobase
 from syncd.cli.emulate_report import line, show
+from syncd.cli.emulate_service import service
 from syncd.cli.output import Format, output_option, talk
 from syncd.emulator.bar import Bar
 from syncd.emulator.bitrix import BitrixModuleClient
@@ -278,6 +279,7 @@ def emulate() -> None:
 
 
 emulate.add_command(infobase)
+emulate.add_command(service)
 
 
 @emulate.command()

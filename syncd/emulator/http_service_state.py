@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,11 +36,16 @@ class Document:
     attempt: str | None
     body: dict[str, Any]
 
+    @property
+    def revision(self) -> int:
+        """Which state of the order this is; it grows when the order is changed on the site."""
+        return int(self.body.get("revision") or 1)
+
     def answer(self, *, created: bool) -> dict[str, Any]:
         """What the contract says about it."""
         return {
             "id": self.id, "ref": self.ref, "number": self.number, "date": self.date, "posted": self.posted,
-            "created": created, "errors": [],
+            "revision": self.revision, "created": created, "errors": [],
         }  # fmt: skip
 
     def shown(self) -> dict[str, Any]:
@@ -77,10 +82,14 @@ class State:
         self, key: str, body: dict[str, Any], *, now: datetime, attempt: str | None, once: bool = True
     ) -> tuple[Document, bool]:
         """Write the document and its key in one transaction; with ``once`` a key that is known gives the document it
-        has. The second value: whether it was made now.
+        has, over which a newer revision is written. The second value: whether it was made now.
         """
         with self._lock, self._transaction():
             known = self._of_key(key) if once else None
+            if known and int(body.get("revision") or 1) > known.revision:
+                text = json.dumps(body, ensure_ascii=False)
+                self._db.execute("UPDATE document SET body = ? WHERE n = ?", (text, known.n))
+                return replace(known, body=body), False
             if known:
                 return known, False
             n = int(self._db.execute("SELECT coalesce(max(n), 0) + 1 FROM document").fetchone()[0])

@@ -103,14 +103,21 @@ def _tell(conn: Conn, tenant: str, infobase_id: UUID, before: Row, state: State,
     emit(conn, tenant, name, str(infobase_id), data, dedupe=str(change["seq"]))
 
 
-def soon(conn: Conn, tenant: str, infobase_id: UUID) -> None:
-    """Ask at the next opportunity: a delivery just failed. Not while the base is locked or refused our login."""
+LEASE_SECONDS: Final = 30.0
+"""How much longer than its timeout a ping may take before another worker asks instead."""
+
+
+def soon(conn: Conn, tenant: str, infobase_id: UUID, limits: Health) -> None:
+    """Ask at the next opportunity: a delivery just failed. Not while the base is locked or refused our login, not when
+    it was asked a moment ago, and not while it is being asked (its next time then lies beyond the longest ping).
+    """
     execute(
         conn,
         """UPDATE infobase_health SET next_ping_at = now() WHERE tenant = %(t)s AND infobase_id = %(i)s
              AND next_ping_at > now() AND state <> 'maintenance' AND failing IS DISTINCT FROM 'login'
-             AND checked_at < now() - interval '5 seconds'""",
-        t=tenant, i=infobase_id,
+             AND checked_at < now() - interval '5 seconds'
+             AND next_ping_at <= checked_at + make_interval(secs => %(lease)s)""",
+        t=tenant, i=infobase_id, lease=limits.timeout_seconds + LEASE_SECONDS,
     )  # fmt: skip
 
 

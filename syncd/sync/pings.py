@@ -29,7 +29,6 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 16
 """Bases one worker asks at the same time: one that hangs does not keep the others waiting."""
-_LEASE_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 1.0
 
 
@@ -124,7 +123,7 @@ def claim(conn: Conn, timeout: float, limit: int) -> list[Row]:
                  ORDER BY d.next_ping_at NULLS FIRST LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS due
            WHERE h.tenant = due.tenant AND h.infobase_id = due.infobase_id
            RETURNING h.tenant, h.infobase_id""",
-        kinds=kinds, lease=timeout + _LEASE_SECONDS, limit=limit,
+        kinds=kinds, lease=timeout + standing.LEASE_SECONDS, limit=limit,
     )  # fmt: skip
 
 

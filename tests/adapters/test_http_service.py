@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,19 @@ def test_a_look_up_finds_what_is_there_and_says_what_is_not(make: Make) -> None:
     found = target.look_up(sent)
     assert found is not None
     assert (found.ref, found.number) == (receipt.ref, receipt.number)
+
+
+def test_a_newer_revision_is_written_over_the_document_and_never_makes_another(make: Make) -> None:
+    service, target = make()
+    first = delivery(revision=1)
+    second = replace(first, revision_no=2, body={**first.body, "revision": 2, "comment": "two"})
+    ref = target.deliver(first).ref
+    assert target.look_up(second) is None, "1C has the order, but not this state of it"
+    receipt = target.deliver(second)
+    assert (receipt.ref, receipt.answer["revision"], receipt.answer["created"]) == (ref, 2, False)
+    assert target.look_up(second) is not None
+    assert target.deliver(first).answer["revision"] == 2, "the older one, late, changes nothing"
+    assert [document.body["comment"] for document in service.state.documents()] == ["two"]
 
 
 def test_a_pull_follows_the_cursor_to_the_end(make: Make) -> None:

@@ -17,6 +17,8 @@ from syncd.emulator.http_service import Service
 from syncd.emulator.http_service_faults import Behaviour, Fault, Faults, parse
 from syncd.emulator.http_service_state import documents
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
@@ -64,6 +66,27 @@ def test_documents_outlive_a_killed_process_and_stay_one_per_key(tmp_path: Path)
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_the_command_says_how_to_call_it_and_stops_when_told(tmp_path: Path) -> None:
+    port_file = tmp_path / "port"
+    words = ["emulate", "service", "--state", "x.sqlite", "--port-file", str(port_file)]
+    command = [sys.executable, "-m", "syncd", *words]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    deadline = time.monotonic() + 30
+    while not port_file.exists() or not port_file.read_text().endswith("\n"):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    url = port_file.read_text().strip()
+    assert post(url, "a").status_code == 201
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert f"syncd endpoint add demo --kind http_service --address {url}" in said
+    assert len(documents(tmp_path / "x.sqlite")) == 1
 
 
 def test_chance_depends_on_seed_key_and_count_alone() -> None:

@@ -111,7 +111,7 @@ def test_blocked_sessions_are_maintenance_at_once_and_are_not_asked_again_soon(c
     assert (found["state"], found["failing"]) == ("maintenance", "session")
     assert (found["next_ping_at"] - found["checked_at"]).total_seconds() >= 120
     with ctx.db.transaction() as conn:
-        standing.soon(conn, "t", made)
+        standing.soon(conn, "t", made, ctx.settings.health)
     assert health(ctx, "ut")["next_ping_at"] == found["next_ping_at"]
 
 
@@ -119,12 +119,15 @@ def test_a_failed_delivery_brings_the_next_ping_forward(ctx: Context, service: S
     made = base(ctx, "ut", service.url)
     again(ctx)
     with ctx.db.transaction() as conn:
-        standing.soon(conn, "t", made)
+        standing.soon(conn, "t", made, ctx.settings.health)
     assert pings.due(ctx) == 0, "it was asked a moment ago"
     with ctx.db.transaction() as conn:
-        execute(conn, "UPDATE infobase_health SET checked_at = now() - interval '1 minute'")
-        standing.soon(conn, "t", made)
-    assert pings.due(ctx) == 1
+        execute(conn, "UPDATE infobase_health SET checked_at = now() - interval '20 seconds'")
+        execute(conn, "UPDATE infobase_health SET next_ping_at = now() + interval '10 seconds'")
+        standing.soon(conn, "t", made, ctx.settings.health)
+        assert len(pings.claim(conn, 2, 5)) == 1
+        standing.soon(conn, "t", made, ctx.settings.health)
+    assert pings.due(ctx) == 0, "it is being asked"
 
 
 def test_a_secret_that_no_key_opens_is_a_failed_login_and_no_crash(ctx: Context, service: Service) -> None:
