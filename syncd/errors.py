@@ -281,6 +281,21 @@ CATALOGUE: dict[str, Text] = {
         "The API key lacks the scope {scope!r}. Create a key with it.",
         "У API-ключа нет права {scope!r}. Создайте ключ с этим правом.",
     ),
+    "E311": Text(
+        "storefront",
+        "Order {number} is {state} in 1C and cannot be changed. Place a new order.",
+        "Заказ {number} в 1С уже в состоянии {state}, изменить его нельзя. Оформите новый заказ.",
+    ),
+    "E312": Text(
+        "storefront",
+        "1C's lines of order {number} are not those of the storefront's change (revision {revision}): 1C keeps its own state, as it does with an order it has confirmed. The order shows 1C's lines; agree on them with the manager.",
+        "Строки заказа {number} в 1С — не те, что передала витрина (ревизия {revision}): 1С оставила своё, как бывает с подтверждённым заказом. В заказе показаны строки 1С; согласуйте их с менеджером.",
+    ),
+    "E313": Text(
+        "storefront",
+        "Order {number} is at revision {found}, not {expected}: it was changed meanwhile. Read it again, then send its whole state.",
+        "Заказ {number} в ревизии {found}, а не {expected}: его успели изменить. Прочитайте его заново и передайте состояние целиком.",
+    ),
     # E4xx: running
     "E401": Text(
         "administrator",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from syncd.api.auth import Ctx, Reader, Seller
@@ -15,6 +15,7 @@ from syncd.api.entities import answer, refuse_unknown
 from syncd.errors import CATALOGUE, RequestError
 from syncd.queue import view
 from syncd.store.db import Conn, Row, one
+from syncd.sync import order_changes
 from syncd.sync import orders as use_case
 from syncd.sync.orders import NewLine, NewOrder
 
@@ -109,8 +110,38 @@ def place(
     """
     if not idempotency_key or not idempotency_key.strip():
         raise RequestError("E301", status=400)
-    order = NewOrder(
-        number=body.number or idempotency_key.strip()[:100],
+    order = _stated_order(body, body.number or idempotency_key.strip()[:100])
+    accepted = use_case.accept(ctx, key, idempotency_key.strip(), order)
+    with ctx.db.transaction() as conn:
+        found = _full(conn, key.tenant, accepted.id)
+    return _order_answer(found, 200 if accepted.repeated else 201, repeated=accepted.repeated)
+
+
+@router.put("/{number:path}", summary="Change an order: its newer full state", response_class=Response)
+def change(
+    ctx: Ctx, key: Seller, number: Annotated[Text, Path(min_length=1, max_length=100)], body: OrderBody,
+    if_match: Annotated[str | None, Header(max_length=50, description="The ETag of the state you changed")] = None,
+) -> Response:  # fmt: skip
+    """`number` is the storefront's own; what the body leaves out is no longer stated. The state goes to 1C as the next
+    `revision`, whatever state 1C is in; a revision that 1C was never given is superseded.
+
+    The same state again answers 200 with `Idempotency-Replayed: true` and changes nothing. 404 for a number the
+    storefront has not ordered under, 409 for an order that is cancelled or completed in 1C, 412 when `If-Match` is
+    not the current revision. `change.taken` tells whether 1C's lines are those of the change: 1C may keep its own.
+    """
+    number = number.strip()
+    if body.number not in (None, number):
+        raise RequestError("E307", status=422, detail="number: the body names another order than the address")
+    order = _stated_order(body, number)
+    changed = order_changes.change(ctx, key, order, expected=_expected(if_match))
+    with ctx.db.transaction() as conn:
+        found = _full(conn, key.tenant, changed.id)
+    return _order_answer(found, 200, repeated=changed.repeated)
+
+
+def _stated_order(body: OrderBody, number: str) -> NewOrder:
+    return NewOrder(
+        number=number,
         currency=body.currency,
         customer=body.customer.model_dump(exclude_none=True),
         lines=tuple(NewLine(**line.model_dump()) for line in body.lines),
@@ -119,20 +150,31 @@ def place(
         payment=_stated(body.payment),
         delivery=_stated(body.delivery),
     )
-    accepted = use_case.accept(ctx, key, idempotency_key.strip(), order)
-    with ctx.db.transaction() as conn:
-        found = _full(conn, key.tenant, accepted.id)
-    headers = {"Location": f"/v1/orders/{accepted.id}"}
-    if accepted.repeated:
+
+
+def _order_answer(found: dict[str, Any], status: int, *, repeated: bool = False) -> Response:
+    headers = {"Location": f"/v1/orders/{found['id']}", "ETag": f'"{found["revision"]}"'}
+    if repeated:
         headers["Idempotency-Replayed"] = "true"
-    return answer(found, 200 if accepted.repeated else 201, headers)
+    return answer(found, status, headers)
+
+
+def _expected(if_match: str | None) -> int | None:
+    """The revision an ``If-Match`` names; ``None`` for any."""
+    told = (if_match or "*").strip().removeprefix("W/").strip('"')
+    if told == "*":
+        return None
+    if not (told.isascii() and told.isdigit()):
+        raise RequestError("E307", status=422, detail="If-Match: one ETag of the order is expected")
+    return int(told)
 
 
 @router.get("/{order_id}", summary="One order: lines, status, delivery, age", response_class=Response)
 def show(ctx: Ctx, key: Reader, order_id: UUID) -> Response:
     """`delivery.state` tells whether 1C has it: pending, sent (handed over), acknowledged (1C confirmed)."""
     with ctx.db.transaction() as conn:
-        return answer(_full(conn, key.tenant, order_id))
+        found = _full(conn, key.tenant, order_id)
+    return answer(found, 200, {"ETag": f'"{found["revision"]}"'})
 
 
 @router.get("", summary="Orders, by id", response_class=Response)
@@ -175,8 +217,10 @@ def _full(conn: Conn, tenant: str, id_: UUID) -> dict[str, Any]:
 def _order(row: Row) -> dict[str, Any]:
     found = dict(row)
     found["as_of"] = found.pop("known_at")
-    found.pop("revision_no")
+    found["revision"] = found.pop("revision_no")
     extra = found.pop("extra") or {}
+    asked = extra.get(order_changes.CHANGE)
+    found["change"] = {"revision": asked["revision"], "taken": asked.get("taken")} if asked else None
     found["requested"] = {name: extra.get(name) for name in ("payment", "delivery")}
     return found
 

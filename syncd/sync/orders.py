@@ -76,6 +76,11 @@ class NewOrder:
         """How it is paid and delivered, as it is stored; only what the storefront stated."""
         return {name: value for name, value in (("payment", self.payment), ("delivery", self.delivery)) if value}
 
+    @property
+    def digest(self) -> bytes:
+        """The same for two requests that are the same."""
+        return sha256(orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)).digest()
+
     def as_json(self) -> dict[str, Any]:
         """The canonical body: what two requests must share to be the same request."""
         return {
@@ -149,7 +154,7 @@ def _insert(
 ) -> tuple[UUID, bool]:
     tenant = key.tenant
     made = order_id(tenant, key.storefront, order.number)
-    digest = sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    digest = order.digest
     own = None if generate_number or not fits_exchange(order.number) else order.number
     inserted = one(
         conn,

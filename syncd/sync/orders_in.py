@@ -18,7 +18,8 @@ from syncd.model.records import OrderDocument, OrderLine
 from syncd.queue import outbox
 from syncd.store.db import Conn, Row, execute, one
 from syncd.store.ids import order_id
-from syncd.sync import tell
+from syncd.sync import order_changes, tell
+from syncd.sync.order_changes import substance
 
 Effect = Literal["created", "updated", "unchanged"]
 ORDER_OPERATIONS: Final = frozenset({"", "заказ товара", "заказ"})
@@ -50,22 +51,42 @@ def apply(
     if row is None:
         _insert(conn, tenant, document, zone=zone, source_seq=source_seq, digest=digest, mapping=mapping)
         return "created"
-    if row["origin"] == "storefront" and outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange"):
+    if _confirms(row, document, mapping) and outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange"):
         tell.delivered(conn, tenant, "order", str(row["id"]))
     if (row["source_seq"] or 0) > source_seq:
         return "unchanged"
-    if row["content_hash"] == digest:  # noted all the same: a replay of an older package must not undo it
+    crossed = order_changes.on_its_way(conn, tenant, row)
+    if (
+        row["content_hash"] == digest and not crossed
+    ):  # noted all the same: a replay of an older package must not undo it
         _update(conn, tenant, row, {}, digest=digest, source_seq=source_seq)
         return "unchanged"
     changes = _changes(row, document, zone, mapping)
+    if crossed:  # 1C says so before it has the storefront's change: its lines may not undo that
+        changes = {name: value for name, value in changes.items() if name not in {"lines", "amount"}}
     stored = {name: value for name, value in changes.items() if row[name] != value}
-    _update(conn, tenant, row, stored, digest=digest, source_seq=source_seq)
+    if not crossed and document.lines is not None:
+        stored |= order_changes.judge(conn, tenant, row, _goods(document, row, mapping))
+    _update(conn, tenant, row, stored, digest=None if crossed else digest, source_seq=source_seq)
     return "updated" if stored else "unchanged"
 
 
+def _confirms(row: Row, document: OrderDocument, mapping: OrdersMapping) -> bool:
+    """Whether 1C shows that it has what it was sent: of a changed order only the change itself shows that."""
+    if row["origin"] != "storefront" or row["revision_no"] == 1:
+        return bool(row["origin"] == "storefront")
+    lines = None if document.lines is None else _goods(document, row, mapping)
+    return lines is not None and substance(lines) == substance(row["lines"])
+
+
+def _goods(document: OrderDocument, row: Row, mapping: OrdersMapping) -> list[dict[str, Any]]:
+    """The document's lines as the storefront knows them."""
+    return _without_delivery([line_json(line) for line in document.lines or ()], row, mapping)
+
+
 def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
-    query = """SELECT id, origin, status, number_1c, date_1c, status_1c, posted, paid, shipped, cancelled, lines,
-                      amount, id_1c, content_hash, source_seq, extra, extra_1c
+    query = """SELECT id, number, origin, revision_no, status, number_1c, date_1c, status_1c, posted, paid, shipped,
+                      cancelled, lines, amount, id_1c, content_hash, source_seq, extra, extra_1c
                FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
     if document.number:
         row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
@@ -103,7 +124,7 @@ def _changes(row: Row, document: OrderDocument, zone: ZoneInfo, mapping: OrdersM
         stated["id_1c"] = document.id
     if document.lines is not None:
         lines = [line_json(line) for line in document.lines]
-        if _substance(_without_delivery(lines, row, mapping)) != _substance(row["lines"]):
+        if substance(_without_delivery(lines, row, mapping)) != substance(row["lines"]):
             stated["lines"] = lines
             stated["amount"] = document.amount or sum((line.amount for line in document.lines), Decimal())
     stated["extra_1c"] = _extra(row["extra_1c"], extra_of(document))
@@ -133,7 +154,7 @@ def _without_delivery(lines: list[dict[str, Any]], row: Row, mapping: OrdersMapp
     return [line for line in lines if not (price and line["offer_id"] in ids and Decimal(line["amount"]) == price)]
 
 
-def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest: UUID, source_seq: int) -> None:
+def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest: UUID | None, source_seq: int) -> None:
     if not stored:
         execute(
             conn,
@@ -143,7 +164,7 @@ def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest
         )  # fmt: skip
         return
     columns = ", ".join(f"{name} = %({name})s" for name in stored)
-    values = {name: Jsonb(value) if name in {"lines", "extra_1c"} else value for name, value in stored.items()}
+    values = {name: Jsonb(value) if name in {"lines", "extra", "extra_1c"} else value for name, value in stored.items()}
     execute(
         conn,
         f"""UPDATE sales_order SET {columns}, content_hash = %(h)s, source_seq = %(seq)s, known_at = now(),
@@ -151,7 +172,13 @@ def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest
             WHERE tenant = %(t)s AND id = %(id)s""",  # noqa: S608 - column names are ours
         t=tenant, id=row["id"], h=digest, seq=source_seq, **values,
     )  # fmt: skip
-    _note(conn, tenant, row["id"], str(stored.get("status", row["status"])), sorted(stored.keys() - {"status"}))
+    _note(conn, tenant, row["id"], str(stored.get("status", row["status"])), _told(stored))
+
+
+def _told(stored: dict[str, Any]) -> list[str]:
+    """What changed, as the API calls it."""
+    names = {"change" if name == "extra" else name for name in stored if name not in {"status", "body_hash"}}
+    return sorted(names)
 
 
 def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -> None:
@@ -272,11 +299,6 @@ def line_json(line: OrderLine) -> dict[str, Any]:
         "quantity": str(line.quantity), "price": str(line.price), "amount": str(line.amount),
         "is_service": line.is_service,
     }  # fmt: skip
-
-
-def _substance(lines: list[dict[str, Any]]) -> list[tuple[str, Decimal, Decimal]]:
-    """What makes two sets of lines differ for a person: goods, quantities, amounts; not how numbers are written."""
-    return sorted((line["offer_id"], Decimal(line["quantity"]), Decimal(line["amount"])) for line in lines)
 
 
 def _aware(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
