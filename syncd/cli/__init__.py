@@ -61,6 +61,8 @@ NOUNS: Final[dict[str, Noun]] = {
     ),
     "batch": Noun("batch", "batch", "Actions on many things: progress, pause / действия над многим: ход, пауза."),
     "schedule": Noun("schedule", "schedule", "What is pulled from 1C and when / что и когда получаем из 1С."),
+    "mapping": Noun("mapping", "mapping", "What is where in a base of 1C, in YAML / что где лежит в базе 1С, в YAML."),
+    "metadata": Noun("metadata", "metadata", "What a base publishes over OData / что база публикует через OData."),
     "infobase": Noun(
         "infobase",
         "infobase",
