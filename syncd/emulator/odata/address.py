@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from syncd.emulator.odata.refusals import no_segment, option_unreadable, unsupported_option
 
 SYSTEM: Final = frozenset(
-    ("$format", "$select", "$filter", "$expand", "$orderby", "$top", "$skip", "$inlinecount", "$count")
+    ("$format", "$select", "$filter", "$expand", "$orderby", "$top", "$skip", "$inlinecount", "$allowedOnly")
 )  # fmt: skip
 
 
@@ -63,19 +63,19 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def options(query: str) -> dict[str, str]:
-    """The options of a raw query string, percent-decoded as UTF-8; a plus stays a plus.
+    """The options of a raw query string, percent-decoded as UTF-8; a plus stays a plus."""
+    pairs = (part.partition("=") for part in query.split("&"))
+    return {unquote(name): unquote(value) for name, _, value in pairs if name}
 
-    Raises ``ODataRefusal`` code 0 for a system option 1C does not know.
+
+def check_options(found: dict[str, str]) -> None:
+    """Refuse a system option 1C does not have.
+
+    Raises ``ODataRefusal`` code 0.
     """
-    found: dict[str, str] = {}
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        name = unquote(name)
+    for name in found:
         if name.startswith("$") and name not in SYSTEM:
             raise unsupported_option(name)
-        if name:
-            found[name] = unquote(value)
-    return found
 
 
 def number(options_: dict[str, str], name: str) -> int | None:

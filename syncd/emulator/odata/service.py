@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
-from urllib.parse import unquote
 
 from syncd.emulator.odata import answers, edmx
-from syncd.emulator.odata.address import Segment, options, segments
+from syncd.emulator.odata.address import Segment, check_options, options, segments
 from syncd.emulator.odata.answers import BOM, Format
 from syncd.emulator.odata.atom_body import read_entry
 from syncd.emulator.odata.exchange import ExchangePlans
@@ -86,13 +85,15 @@ class Service:
 
         Raises ``ODataRefusal``.
         """
-        return _Request(self, asked, options(asked.query)).answer()
+        found = options(asked.query)
+        check_options(found)
+        return _Request(self, asked, found).answer()
 
     def format_of(self, asked: Asked) -> Format:
         """JSON when it is asked for in ``$format`` or Accept, else Atom."""
         if self.atom_only:
             return Format.ATOM
-        wanted = unquote(asked.query.partition("$format=")[2].partition("&")[0] or asked.headers.get("accept", ""))
+        wanted = options(asked.query).get("$format") or asked.headers.get("accept", "")
         return Format.JSON if "json" in wanted else Format.ATOM
 
 

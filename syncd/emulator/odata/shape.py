@@ -68,7 +68,7 @@ class Shape:
             return {label: f"{prefix}{index + 1:0{length - len(prefix)}d}", **make(index)}
 
         def of_number(text: str) -> Iterable[int]:
-            digits = text.removeprefix(prefix)
+            digits = text.casefold().removeprefix(prefix.casefold())
             return (int(digits) - 1,) if digits.isdecimal() else ()
 
         by = {**(lookups or {}), **({label: of_number} if length else {})}

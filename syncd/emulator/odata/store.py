@@ -110,7 +110,10 @@ class Table:
 
     def rows(self, wanted: Wanted | None = None, start: int = 0) -> Iterator[Row]:
         """All rows that may be wanted, without the first ``start``: the seeded ones in their order, then the others."""
-        for index in self._numbers(wanted):
+        numbers = self._numbers(wanted)
+        if self._over and not isinstance(numbers, range):
+            numbers = sorted({*numbers, *self._over})  # what was changed may be wanted now
+        for index in numbers:
             key = self._over.get(index)
             if key is not None and self._kept[key] is None:
                 continue
