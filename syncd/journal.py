@@ -206,13 +206,16 @@ _UNRESOLVED: Final = """EXISTS (
 def tail(
     conn: Conn, tenant: str, *, limit: int, errors: bool = False, window: float | None = None, children: bool = False,
     code: str | None = None, owner: str | None = None, since: datetime | None = None, unresolved: bool = False,
+    where: tuple[str, dict[str, Any]] | None = None,
 ) -> list[Row]:  # fmt: skip
     """The newest exchanges, oldest of them first. ``window`` gives only rows written, or repeated, within so many
-    seconds. ``unresolved``: failures whose object did not go through since.
+    seconds. ``unresolved``: failures whose object did not go through since. ``where``: what a filter of
+    ``syncd.filters`` became.
 
     Who follows the journal asks for a window again and again and leaves out what was shown: rows become visible when
     their transaction ends, and an import's row carries the time at which its merge began.
     """
+    condition, parameters = where or ("true", {})
     rows = every(
         conn,
         f"""SELECT {_COLUMNS} FROM {_FROM}
@@ -224,9 +227,10 @@ def tail(
               AND (NOT %(unresolved)s OR (j.outcome <> 'ok' AND j.code IS NOT NULL AND {_UNRESOLVED}))
               AND (%(window)s::float IS NULL OR j.at > now() - make_interval(secs => %(window)s)
                    OR (j.fingerprint IS NOT NULL AND j.last_at > now() - make_interval(secs => %(window)s)))
-            ORDER BY j.at DESC, j.id DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
+              AND {condition}
+            ORDER BY j.at DESC, j.id DESC LIMIT %(limit)s""",  # noqa: S608 - constants, and a filter's with parameters
         t=tenant, errors=errors, limit=limit, window=window, children=children, code=code, owner=owner, since=since,
-        unresolved=unresolved,
+        unresolved=unresolved, **parameters,
     )  # fmt: skip
     return rows[::-1]
 

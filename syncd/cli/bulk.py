@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -21,10 +20,8 @@ from syncd.cli.output import Format, ask, duration, moment, os_user, safe, short
 from syncd.cli.output import dump as as_json
 from syncd.cli.runtime import database, settings
 from syncd.errors import Refused, RequestError
-from syncd.filters.language import Filter, FilterError, Vocabulary, parse
 from syncd.i18n import tr
 from syncd.queue.broker import Doorbell, make_broker
-from syncd.schedules import rows
 from syncd.store import batches
 from syncd.store.db import Conn, Row
 from syncd.sync.batches import work
@@ -97,19 +94,6 @@ def require_reason(reason: str, *, dry_run: bool) -> None:
     """Raises a usage error for an action without a reason."""
     if not dry_run and not reason.strip():
         raise click.UsageError(tr('Say why: --reason "…".', 'Укажите причину: --reason "…".'))
-
-
-def parsed(text: str, vocabulary: Vocabulary, now: datetime) -> Filter:
-    """Read a filter; a mistake in it is one of usage (exit code 2)."""
-    try:
-        return parse(text, vocabulary, now)
-    except FilterError as error:
-        raise click.UsageError(f"{error.code} {error.text()}") from None
-
-
-def where_filter(conn: Conn, text: str | None, vocabulary: Vocabulary) -> Filter | None:
-    """The filter of ``--where``, if one was given; moments in it count from Postgres's clock."""
-    return parsed(text, vocabulary, rows.clock(conn)) if text is not None and text.strip() else None
 
 
 # --- before ----------------------------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ import click
 from rich.text import Text
 
 from syncd import journal as store
+from syncd.cli.filtering import where_filter
 from syncd.cli.output import Column, Format, dump, emit, moment, output_option, safe, short, stdout, talk, text
 from syncd.cli.runtime import database, tenant_option
 from syncd.errors import Owner, Refused, RequestError
+from syncd.filters.vocabularies import JOURNAL
 from syncd.i18n import tr
 from syncd.model import ENTITIES
 from syncd.spans import span
@@ -59,11 +61,12 @@ def document(row: Row) -> dict[str, Any]:
 @click.option("--owner", type=click.Choice(get_args(Owner)), help="Who mends it / кто исправит")
 @click.option("--since", callback=since_option, metavar="SPAN", help="Within: 2h, 1d / за срок: 2h, 1d")
 @click.option("--unresolved", is_flag=True, help="What failed and never went through since / что так и не прошло")
+@click.option("--where", metavar="FILTER", help='kind:pull outcome:failed code:E142 text:"…" after:-3h')
 @tenant_option
 @output_option
 def tail(
     follow: bool, errors: bool, limit: int, records: bool, code: str | None, owner: str | None, since: datetime | None,
-    unresolved: bool, tenant: str, output: Format,
+    unresolved: bool, where: str | None, tenant: str, output: Format,
 ) -> None:  # fmt: skip
     """The newest exchanges, a line each / последние обмены, по строке на каждый."""
     if follow and output == "json":
@@ -75,6 +78,8 @@ def tail(
     }  # fmt: skip
     with database() as db:
         with db.transaction() as conn:
+            chosen = where_filter(conn, where, JOURNAL)
+            wanted["where"] = chosen.sql() if chosen else None
             rows = store.tail(conn, tenant, limit=limit, **wanted)
             known = store.tail(conn, tenant, limit=_WINDOW_ROWS, window=_WINDOW_SECONDS, **wanted) if follow else []
         if output == "json":

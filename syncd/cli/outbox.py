@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from syncd.cli.bulk import where_filter
+from syncd.cli.filtering import where_filter
 from syncd.cli.outbox_acts import cancel, hold, release, retry
 from syncd.cli.outbox_rows import document, message, one_message, state_words
 from syncd.cli.output import Column, Format, ago, dump, emit, moment, output_option, safe, short, stdout, talk, text

@@ -8,8 +8,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from syncd.cli.bulk import SAMPLES, Wish, batch_options, begin, quiet, require_reason, say, where_filter
+from syncd.cli.bulk import SAMPLES, Wish, batch_options, begin, quiet, require_reason, say
 from syncd.cli.codes import PARTIAL
+from syncd.cli.filtering import where_filter
 from syncd.cli.outbox_rows import document, one_message
 from syncd.cli.output import Format, ask, emit, os_user, output_option, talk
 from syncd.cli.runtime import tenant_option

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import click
 
-from syncd.cli.bulk import Wish, batch_options, begin, parsed, quiet, require_reason
+from syncd.cli.bulk import Wish, batch_options, begin, quiet, require_reason
+from syncd.cli.filtering import parsed
 from syncd.cli.output import Format, output_option
 from syncd.cli.runtime import tenant_option
 from syncd.errors import Refused, RequestError
