@@ -58,7 +58,9 @@ class Worker:
         bulk = Batches(ctx, self._stopping, self._wait)
         loops: list[Callable[[], None]] = [self._import_loop] * threads + [
             self._house_loop,
+            self._removal_loop,
             lanes.loop,
+            bulk.loop,
             self._deliverer.run,
             Pinger(ctx, self._stopping).loop,
         ]
@@ -150,6 +152,13 @@ class Worker:
                 if queued:
                     log.info("uploads without an import were queued", packages=queued)
                     self.ring()
+            self._stopping.wait(min(2.0, self._ctx.settings.worker.poll_seconds * 2))
+
+    def _removal_loop(self) -> None:
+        """Beside the house loop: what a full export left out of a large catalogue takes longer to remove than a
+        worker may go without a sign of life.
+        """
+        while not self._stopping.is_set():
             if removals.settle(self._ctx):
                 self.ring()
             self._stopping.wait(min(2.0, self._ctx.settings.worker.poll_seconds * 2))

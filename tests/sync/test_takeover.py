@@ -16,6 +16,8 @@ from syncd.config import Exchange, Settings, Worker
 from syncd.store import packages
 from syncd.store.ids import new_id
 from syncd.sync import imports, receive, removals
+from syncd.sync.context import Context
+from syncd.sync.worker import Worker as Live
 from syncd.sync.worker import register, touch
 from tests.api.site import OneC, Site, catalogue, running
 
@@ -68,6 +70,29 @@ def test_an_import_whose_merge_outlasts_its_lease_is_not_taken_over_and_blocks_n
     package = site.row("SELECT state, attempt FROM package ORDER BY seq DESC LIMIT 1")
     assert package == {"state": "done", "attempt": 1}
     assert site.count("products", "name = 'Кресло'") == 1
+
+
+def test_a_worker_shows_that_it_lives_while_a_long_removal_is_decided(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def long(_ctx: Context) -> int:
+        begun.set()
+        over.wait(30)
+        return 0
+
+    monkeypatch.setattr(removals, "settle", long)
+    worker = Live(site.ctx, None, threads=1)
+    worker.start()
+    try:
+        assert begun.wait(10)
+        until(lambda: bool(site.count("worker")), "the worker signs on")
+        seen = site.row("SELECT seen_at FROM worker")["seen_at"]
+        until(lambda: bool(site.row("SELECT seen_at FROM worker")["seen_at"] > seen), "another sign of life")
+    finally:
+        over.set()
+        worker.stop()
 
 
 def test_a_merge_whose_process_is_gone_lets_go_of_its_package_before_its_statement_ends(site: Site, onec: OneC) -> None:
