@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench fuzz clean
+.PHONY: help install demo test check bench fuzz chaos clean
 
 help:  ## this list / этот список
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ bench: $(STAMP)  ## how fast it is here; BENCH_ARGS=… / измерить ск�
 
 fuzz: $(STAMP)  ## mutated documents; FUZZ_ARGS="--seed 1" / испорченные документы через импорт
 	@$(PYTHON) -m fuzz $(FUZZ_ARGS)
+
+chaos: $(STAMP)  ## everything breaks under load; CHAOS_ARGS="--seed 1" / всё ломается под нагрузкой
+	@$(PYTHON) -m chaos $(CHAOS_ARGS)
 
 clean:  ## remove .venv and caches, never data / удалить .venv и кеши; данные остаются
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist bench/out fuzz/out

@@ -91,6 +91,17 @@ class Worker(_Section):
     pull_threads: int = Field(default=2, ge=1, le=64)
 
 
+class Delivery(_Section):
+    """How patient the delivery of orders is. Times in seconds; see ``syncd.queue.policy``."""
+
+    attempts: int = Field(default=8, ge=1, le=1000)
+    delays_seconds: tuple[Annotated[float, Field(ge=0, le=86_400)], ...] = Field(
+        default=(5, 30, 120, 600, 1800, 3600), min_length=1
+    )
+    away_seconds: float = Field(default=5, ge=0, le=3600)
+    looks_seconds: tuple[Annotated[float, Field(ge=0, le=86_400)], ...] = Field(default=(2, 10, 30), min_length=1)
+
+
 class Health(_Section):
     """How the infobases we call are asked whether they are well. Times in seconds."""
 
@@ -153,6 +164,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     api: Api = Api()
     worker: Worker = Worker()
+    delivery: Delivery = Delivery()
     health: Health = Health()
     exchange: Exchange = Exchange()
     imports: Imports = Imports()

@@ -130,11 +130,6 @@ def preview(policy: Policy) -> list[tuple[float, float]]:
     ]
 
 
-def policy_of(kind: str) -> Policy:
-    """The policy of a kind of message."""
-    return EVENTS if kind == "event" else ORDERS
-
-
 def _at(pauses: tuple[float, ...], n: int) -> float:
     return pauses[min(n, len(pauses)) - 1]
 

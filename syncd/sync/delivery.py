@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Final
 from uuid import UUID
@@ -25,7 +25,6 @@ from syncd.queue.policy import Policy
 from syncd.store import endpoints
 from syncd.store.db import Conn, Database
 from syncd.store.endpoints import Endpoint
-from syncd.store.ids import new_id
 from syncd.sync import bodies
 from syncd.sync.context import Context
 from syncd.sync.settling import Ended, settle
@@ -54,18 +53,19 @@ class Deliverer:
 
     def __init__(
         self, ctx: Context, worker: UUID, targets: Targets, protocols: dict[str, Protocol], *, threads: int,
-        rules: Callable[[str], Policy] = policy.policy_of,
+        rules: Callable[[str], Policy] | None = None,
     ) -> None:  # fmt: skip
         self._ctx = ctx
         self._worker = worker
         self._targets = targets
         self._protocols = protocols
-        self._rules = rules
+        self._rules = rules or _rules(ctx)
         self._size = threads
         self._bell = threading.Event()
         self._stopping = threading.Event()
         self._jobs: SimpleQueue[_Flight | None] = SimpleQueue()
         self._active: dict[UUID, _Flight] = {}
+        self._ours_until: dict[UUID, float] = {}  # by our own clock; Postgres's says when others may take over
         self._lock = threading.Lock()
         self._floors, self._turn = Floors(), Turn()
         self._beat = self._looked = time.monotonic()
@@ -117,6 +117,7 @@ class Deliverer:
         return self._claim(free, lease) if free > 0 else 0
 
     def _claim(self, free: int, lease: float) -> int:
+        ours_until = time.monotonic() + lease
         with self._ctx.db.transaction() as conn:
             claims = claim(
                 conn, worker=self._worker, free=free, lease=lease, kinds=list(self._protocols), floors=self._floors,
@@ -136,6 +137,7 @@ class Deliverer:
             raise
         with self._lock:
             self._active.update({flight.claim.lease_id: flight for flight in flights})
+            self._ours_until.update({flight.claim.lease_id: ours_until for flight in flights})
         for flight in flights:
             self._jobs.put(flight)
         return len(claims)
@@ -160,7 +162,9 @@ class Deliverer:
             log.error("deliveries hang beyond their deadline and lose their leases", count=hung)
         if alive:
             with self._ctx.db.transaction() as conn:
-                finish.extend(conn, [flight.claim for flight in alive], lease)
+                ours = finish.extend(conn, [flight.claim for flight in alive], lease)
+            with self._lock:
+                self._ours_until.update({lease_id: now + lease for lease_id in ours if lease_id in self._active})
 
     def _take_over(self) -> None:
         with self._ctx.db.transaction() as conn:
@@ -187,10 +191,15 @@ class Deliverer:
             finally:
                 with self._lock:
                     self._active.pop(flight.claim.lease_id, None)
+                    self._ours_until.pop(flight.claim.lease_id, None)
                 self._bell.set()
 
     def _fly(self, flight: _Flight) -> None:
         protocol = self._protocols[flight.endpoint.kind]
+        if time.monotonic() >= self._ours_until[flight.claim.lease_id]:
+            # the process slept, or the loop hung: others may be at it, and nothing was sent by us
+            log.warning("a lease ran out before its message was sent", message=str(flight.claim.id))
+            return
         ended = self._attempt(flight)
         deadline = time.monotonic() + _LAST_WORD_SECONDS
         while True:
@@ -232,6 +241,11 @@ def _as_remote(error: SyncdError) -> SyncdError:
     return made
 
 
-def worker_id() -> UUID:
-    """A new identity at every start: host names and process ids come again."""
-    return new_id()
+def _rules(ctx: Context) -> Callable[[str], Policy]:
+    """The policy of each kind of message: of orders as the settings say."""
+    chosen = ctx.settings.delivery
+    orders = replace(
+        policy.ORDERS, attempts=chosen.attempts, delays=chosen.delays_seconds, away=chosen.away_seconds,
+        looks=chosen.looks_seconds, maximum=max(policy.ORDERS.maximum, *chosen.delays_seconds, *chosen.looks_seconds),
+    )  # fmt: skip
+    return lambda kind: policy.EVENTS if kind == "event" else orders

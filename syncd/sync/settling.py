@@ -34,10 +34,12 @@ class Ended:
     error: SyncdError | None = None
 
 
-def decide(claim: Claim, ended: Ended, rules: Policy, *, can_look_up: bool, idempotent: bool) -> Decision:
+def decide(
+    claim: Claim, endpoint: Endpoint, ended: Ended, rules: Policy, *, can_look_up: bool, idempotent: bool
+) -> Decision:
     """The next state by the rules."""
     chance = random.random()  # noqa: S311 - spreads pauses, guards nothing
-    retry_after = ended.error.retry_after if ended.error else None
+    retry_after = _asked_for(endpoint, ended.error)
     if claim.looks_up:
         was: Literal["sent", "unconfirmed"] = "sent" if claim.was == "sent" else "unconfirmed"
         if ended.receipt and not ended.receipt.confirmed:
@@ -62,7 +64,7 @@ def settle(
     """Write how it ended. ``None`` when the lease was lost and somebody else decides; the failure is journalled all the
     same.
     """
-    decision = decide(claim, ended, rules, can_look_up=can_look_up, idempotent=idempotent)
+    decision = decide(claim, endpoint, ended, rules, can_look_up=can_look_up, idempotent=idempotent)
     error = ended.error
     if decision.gave_up and error:
         error = RemoteError("E904", attempts=claim.attempt, detail=error.text(), cause=error.code)
@@ -145,8 +147,8 @@ def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None) -> None:
         if endpoint.failures:
             endpoints.note_success(conn, endpoint.tenant, endpoint.id)
         return
-    if error.retry_after is not None:
-        until = datetime.now(UTC) + timedelta(seconds=min(error.retry_after, policy.ORDERS.retry_after_max))
+    if (seconds := _asked_for(endpoint, error)) is not None:
+        until = datetime.now(UTC) + timedelta(seconds=min(seconds, policy.ORDERS.retry_after_max))
         endpoints.close_until(conn, endpoint.tenant, endpoint.id, until, error.code)
     if not isinstance(error, TransportError):
         return
@@ -160,6 +162,15 @@ def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None) -> None:
              AND next_ping_at > now()""",
         t=endpoint.tenant, i=endpoint.infobase_id,
     )  # fmt: skip
+
+
+def _asked_for(endpoint: Endpoint, error: SyncdError | None) -> float | None:
+    """How long the target asked to be left alone. Of maintenance the ping knows more than one answer does: it closes
+    and opens the gate of a base.
+    """
+    if error is None or (endpoint.infobase_id and isinstance(error, TransportError) and error.maintenance):
+        return None
+    return error.retry_after
 
 
 def _kept(receipt: Receipt | None) -> dict[str, Any] | None:
