@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from syncd.adapters.odata import describe
+from syncd.adapters.odata.client import Client
+from syncd.adapters.odata.endpoint import Endpoint
 from syncd.cli.codes import CHECK_FAILED
-from syncd.cli.output import Column, Format, emit, moment, os_user, output_option, talk
+from syncd.cli.output import Column, Format, emit, moment, os_user, output_option, safe, talk
 from syncd.cli.runtime import database, tenant_option
 from syncd.errors import MappingError
 from syncd.i18n import tr
 from syncd.mappings.check import check
+from syncd.mappings.loading import Mapping
 from syncd.mappings.metadata import Metadata
 from syncd.mappings.metadata_reader import read
 from syncd.mappings.metadata_search import LIMIT, kind_of
@@ -77,36 +82,51 @@ def metadata() -> None:
 
 
 @metadata.command("pull")
-@click.argument("source", type=FILE)
+@click.argument("source")
 @click.option("--base", required=True, help="Name of the base / имя базы")
+@click.option("--login", default="", help="Login, for an address / логин, если SOURCE — адрес")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin / прочитать пароль из stdin")
 @tenant_option
-def pull(source: Path, base: str, tenant: str) -> None:
+def pull(source: str, base: str, login: str, password_stdin: bool, tenant: str) -> None:
     """Keep the $metadata of a base / сохранить $metadata базы.
 
-    SOURCE is a file: save …/odata/standard.odata/$metadata from a browser. / SOURCE — файл: сохраните из браузера
-    страницу …/odata/standard.odata/$metadata.
+    SOURCE is the address of the publication (http://server/trade), or a file saved from its $metadata page.
+    SOURCE — адрес публикации (http://server/trade) или файл, сохранённый с её страницы $metadata.
     """
-    made = from_file(source)
+    made = _from_base(source, login, password_stdin) if "://" in source else from_file(Path(source))
     with database() as db, db.transaction() as conn:
         before = mappings.metadata_of(conn, tenant, base)
-        fresh = mappings.keep_metadata(conn, tenant, base, made, source=str(source.name), by=os_user())
+        mappings.keep_metadata(conn, tenant, base, made, source=_bare(source), by=os_user())
         published = mappings.current(conn, tenant, base)
     objects = sum(1 for _ in made.objects())
     talk.print(tr(f"{base}: {objects} sets, {made.hash[:12]}", f"{base}: наборов {objects}, {made.hash[:12]}"))
-    if not fresh or before is None:
+    if before is None or before.hash == made.hash:
         return
     talk.print(tr(f"Changes since the last state: {len(differences(before, made))}",
                   f"Изменений с прошлого раза: {len(differences(before, made))}"))  # fmt: skip
-    broken = [] if published is None else breaks(published, before, made)
+    broken = [] if published is None else breaks(published.mapping(), before, made)
     for problem in broken:
-        talk.print(f"[bold red]{problem.code}[/] {problem.text()}")
+        talk.print(f"[bold red]{problem.code}[/] {safe(problem.text())}")
     if broken:
         raise SystemExit(CHECK_FAILED)
 
 
-def breaks(published: mappings.Published, before: Metadata, after: Metadata) -> list[MappingError]:
+def _from_base(url: str, login: str, password_stdin: bool) -> Metadata:
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else ""
+    with Client(Endpoint(url=url, login=login, password=password)) as client:
+        return describe.metadata(client)
+
+
+def _bare(source: str) -> str:
+    """Where it came from, without what an address may hold of a login; of a file its name."""
+    if "://" not in source:
+        return Path(source).name
+    scheme, _, rest = source.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def breaks(found: Mapping, before: Metadata, after: Metadata) -> list[MappingError]:
     """What of a mapping fitted a base before a change and does not after it."""
-    found = published.mapping()
     known = {(str(problem.params["place"]), problem.code) for problem in check(found, before)}
     return [p for p in check(found, after) if (str(p.params["place"]), p.code) not in known]
 
@@ -153,8 +173,10 @@ def _history(base: str | None, tenant: str, output: Format) -> None:
     with database() as db, db.transaction() as conn:
         found = mappings.metadata_history(conn, tenant, base)
     rows = [{"base": k.name, "hash": k.hash[:12], "at": k.at, "source": k.source, "by": k.by} for k in found]
-    columns = [Column("base", tr("base", "база")), Column("hash", "hash"),
-               Column("at", tr("kept", "сохранено"), moment), Column("source", tr("source", "откуда")), Column("by", tr("by", "кем"))]  # fmt: skip
+    columns = [
+        Column("base", tr("base", "база")), Column("hash", "hash"), Column("at", tr("kept", "сохранено"), moment),
+        Column("source", tr("source", "откуда")), Column("by", tr("by", "кем")),
+    ]  # fmt: skip
     emit(rows, columns, output, empty=tr("Nothing was pulled yet.", "Ещё ничего не получено."))
 
 
@@ -199,9 +221,7 @@ def diff(old: str, new: str, mapping_: Path | None, tenant: str, output: Format)
     """
     before, after = (from_file(Path(w)) if Path(w).is_file() else kept(w, tenant) for w in (old, new))
     if mapping_ is not None:
-        found = mapping_files.load(mapping_)
-        known = {(str(problem.params["place"]), problem.code) for problem in check(found, before)}
-        broken = [p for p in check(found, after) if (str(p.params["place"]), p.code) not in known]
+        broken = breaks(mapping_files.load(mapping_), before, after)
         rows = [{"code": p.code, "message": p.text()} for p in broken]
         columns = [Column("code", tr("code", "код")), Column("message", tr("what breaks", "что сломается"))]
         emit(rows, columns, output, empty=tr("The mapping still fits.", "Маппинг по-прежнему подходит."))
