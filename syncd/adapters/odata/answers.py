@@ -9,6 +9,7 @@ error, never an empty set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -19,6 +20,8 @@ from syncd.adapters.odata import atom
 from syncd.errors import DataError, TransportError
 
 Record = dict[str, Any]
+Types = Mapping[str, str]
+"""Types of fields by name (``Edm.Double``), which Atom leaves out: JSON needs none (``describe.types``)."""
 
 BOM: Final = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -36,10 +39,10 @@ class Page:
     next: str | None = None
 
 
-def page(body: bytes) -> Page:
+def page(body: bytes, types: Types | None = None) -> Page:
     """Read a set. Raises TransportError E809 when this is no whole answer of OData."""
     if is_xml(body):
-        records, count, following = atom.feed(body)
+        records, count, following = atom.feed(body, types)
         return Page(records, count, following)
     document = json(body)
     found = document.get("value") if isinstance(document, dict) else None
@@ -49,10 +52,10 @@ def page(body: bytes) -> Page:
     return Page(found, None if count is None else whole(count), document.get("odata.nextLink"))
 
 
-def record(body: bytes) -> Record:
+def record(body: bytes, types: Types | None = None) -> Record:
     """Read one object. Raises TransportError E809 when this is no whole answer of OData."""
     if is_xml(body):
-        return atom.entry(body)
+        return atom.entry(body, types)
     document = json(body)
     if not isinstance(document, dict) or not document or "odata.error" in document:
         raise TransportError("E809", detail=_head(body))

@@ -17,7 +17,6 @@ from syncd.errors import SyncdError, TransportError
 
 _ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
 _DOCUMENTS: Final = frozenset({b"feed", b"entry", b"service", b"Edmx"})
-_CHUNK: Final = 1 << 18
 
 
 class Ask:
@@ -39,7 +38,7 @@ class Ask:
     def chunks(self, response: httpx.Response, limit: int) -> Iterator[bytes]:
         """The body, within its time and size: a server that drips would else hold a connection for ever."""
         size = 0
-        for chunk in response.iter_bytes(_CHUNK):
+        for chunk in response.iter_bytes():  # as it comes: with a size, httpx would wait for that much
             size += len(chunk)
             if size > limit:
                 raise self.lost(TransportError("E836", asked=self.asked, limit=limit))

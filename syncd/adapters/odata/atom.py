@@ -29,7 +29,7 @@ _KEY = re.compile(r"(?P<set>[^/()]+)\((?P<key>.*)\)\s*$", re.DOTALL)
 _PART = re.compile(r"(?:(?P<name>\w+)=)?(?:guid|datetime|cast)?(?:'(?P<text>(?:[^']|'')*)'|(?P<bare>[^,]+))(?:,|$)")
 
 
-def feed(body: bytes) -> tuple[list[Record], int | None, str | None]:
+def feed(body: bytes, types: Mapping[str, str] | None = None) -> tuple[list[Record], int | None, str | None]:
     """Records, count and address of the next page of a ``feed``. Raises TransportError E809 for any other XML: a page
     of a gateway may be well-formed too.
     """
@@ -38,16 +38,16 @@ def feed(body: bytes) -> tuple[list[Record], int | None, str | None]:
         raise TransportError("E809", detail=_name(root))
     total = root.findtext(f"{M}count")
     following = next((link.get("href") for link in root.iter(f"{ATOM}link") if link.get("rel") == "next"), None)
-    records = [properties(item) for item in root.iter(f"{ATOM}entry")]
+    records = [properties(item, types) for item in root.iter(f"{ATOM}entry")]
     return records, int(total) if total else None, following
 
 
-def entry(body: bytes) -> Record:
+def entry(body: bytes, types: Mapping[str, str] | None = None) -> Record:
     """The fields of one ``entry``. Raises TransportError E809 for any other XML."""
     root = parse(body)
     if root.tag != f"{ATOM}entry":
         raise TransportError("E809", detail=_name(root))
-    return properties(root)
+    return properties(root, types)
 
 
 def collections(body: bytes) -> list[str]:

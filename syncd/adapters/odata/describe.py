@@ -22,3 +22,12 @@ def metadata(client: Client) -> Metadata:
         client.download("GET", "$metadata", None, body, kind="metadata", limit=limit)
         body.seek(0)
         return metadata_reader.read(body)
+
+
+def types(known: Metadata, set_name: str) -> dict[str, str]:
+    """Types of a set's fields and of those in its tabular sections, for answers in Atom."""
+    shape = known.shape(set_name)
+    if shape is None:
+        return {}
+    rows = [row for section in shape.sections if (row := known.rows(shape, section)) is not None]
+    return {field.name: field.type for each in (*rows, shape) for field in each.properties.values()}

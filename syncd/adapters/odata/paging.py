@@ -120,4 +120,4 @@ class Ahead:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)  # a request under way ends by itself, or with its client

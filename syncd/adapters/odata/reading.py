@@ -14,7 +14,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from syncd.adapters.odata import answers, failures
-from syncd.adapters.odata.answers import Page, Record
+from syncd.adapters.odata.answers import Page, Record, Types
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.filters import MAX_ENCODED, Filter, all_of, batches, equals
 from syncd.adapters.odata.literals import Value, fits_path, in_query, key, name, ref
@@ -51,7 +51,8 @@ class Pull:
     """A read of a set. Iterate it once; afterwards ``partial``, ``dropped`` and ``total`` tell what it was.
 
     ``scope`` is the part of the set that is meant at all (``IsFolder eq false``), ``where`` narrows it for this once.
-    ``optional`` fields are left out, and named in ``dropped``, where the configuration lacks them.
+    ``optional`` fields are left out, and named in ``dropped``, where the configuration lacks them. ``types`` make
+    numbers of Atom's texts; JSON needs none.
     """
 
     client: Client
@@ -65,6 +66,7 @@ class Pull:
     after: Cursor | None = None
     allowed_only: bool | None = None
     order: Sequence[str] = ()
+    types: Types | None = None
     partial: set[Partial] = field(default_factory=set)
     dropped: list[str] = field(default_factory=list)
     total: int = 0
@@ -109,7 +111,7 @@ class Pull:
             if self.allowed_only:
                 query["allowedOnly"] = "true"
             try:
-                return answers.page(ask(self.client, self.set_name, query, self._fields()))
+                return answers.page(ask(self.client, self.set_name, query, self._fields()), self.types)
             except failures.UnknownName as error:
                 self._drop(error)
 

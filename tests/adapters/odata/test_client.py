@@ -6,7 +6,10 @@ import base64
 import io
 import logging
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from syncd.adapters.odata import failures
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.endpoint import Endpoint, Timeouts
+from syncd.emulator.odata import Fault, OdataBase
 from syncd.errors import ConfigError, Refused, TransportError, UnknownOutcome
 from tests.adapters.odata.conftest import Asked, Reply, Site, error, rows
 
@@ -38,6 +42,30 @@ def test_a_space_never_becomes_a_plus_and_names_are_encoded_once(site: Site, cli
     assert site.asked[0].query["$filter"] == "Описание eq 'a+b & c;d=1#'"
     assert site.asked[0].query["$format"] == "application/json;odata=nometadata"
     assert ";" not in target
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    made = [folder / "key.pem", folder / "certificate.pem"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", str(made[0]), "-out", str(made[1])], check=True, capture_output=True)
+    return made[0], made[1]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_of_ones_own_is_trusted_by_its_file_and_never_by_switching_checks_off(
+    site: Site, tmp_path: Path
+) -> None:
+    key, made = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    site.wrap(context)
+    site.answer = lambda _: rows()
+    address = site.url.replace("http:", "https:")
+    with Client(Endpoint(address, ca=made)) as client:
+        client.get("Catalog_X")
+    with Client(Endpoint(address)) as client, pytest.raises(failures.Untrusted, match="E803"):
+        client.get("Catalog_X")
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/odata/standard.odata", "/odata/standard.odata/"])
@@ -127,6 +155,20 @@ def test_an_answer_that_breaks_off_is_a_transport_error(site: Site, client: Clie
     site.answer = lambda _: Reply(rows({"a": 1}).body, cut=5)
     with pytest.raises(TransportError, match="E801"):
         client.get("Catalog_X")
+
+
+def test_a_read_is_asked_once_more_where_the_connection_broke(site: Site, client: Client) -> None:
+    site.answer = lambda _: Reply(cut=-1) if len(site.asked) == 1 else rows({"a": 1})
+    assert b'"a"' in client.get("Catalog_X")
+    assert len(site.asked) == 2
+
+
+def test_an_answer_that_drips_is_not_waited_for_for_ever() -> None:
+    with OdataBase(seed=1, size=12).running() as base:
+        base.fail_next(Fault.DRIP)
+        settings = Endpoint(base.url, base.user, base.password, timeouts=Timeouts(read=0.2))
+        with Client(settings) as client, pytest.raises(TransportError, match="E802"):
+            client.get("Catalog_Номенклатура")
 
 
 def test_an_answer_larger_than_allowed_is_not_taken(site: Site) -> None:

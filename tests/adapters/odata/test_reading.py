@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from syncd.adapters.odata import failures, reading
+from syncd.adapters.odata import describe, failures, reading
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.endpoint import Endpoint
 from syncd.adapters.odata.filters import equals
 from syncd.adapters.odata.reading import Cursor, Pull
-from syncd.errors import TransportError
+from syncd.emulator.odata import Fault, Manners, OdataBase
+from syncd.errors import ConfigError, TransportError
 from tests.adapters.odata.conftest import Asked, Reply, Site, error, rows
+from tests.adapters.odata.trade import connected
 
 
 class Set:
@@ -198,3 +201,65 @@ def test_the_next_page_is_under_way_while_this_one_is_worked_on(site: Site, clie
         time.sleep(0.01)
     assert site.asked[1].query["$skip"] == "9"
     list(batches)
+
+
+# --- against the emulated base ---
+
+
+def test_an_atom_only_base_gives_the_same_records_as_one_that_speaks_json() -> None:
+    found = []
+    for manners, form in ((Manners(), "nometadata"), (Manners(atom_only=True), "nometadata"), (Manners(), "atom")):
+        with OdataBase(seed=1, size=12, manners=manners).running() as base:
+            client = connected(base, format=form)
+            described = describe.metadata(client)
+            types = describe.types(described, "Document_ЗаказКлиента")
+            pull = Pull(client, "Document_ЗаказКлиента", ["Товары", "СуммаДокумента", "Posted", "Date"], types=types)
+            found.append([record for batch in pull for record in batch.records])
+            assert pull.partial == set()
+    assert found[0] == found[1] == found[2]
+    assert isinstance(found[1][0]["СуммаДокумента"], int | Decimal)
+
+
+def test_json_that_begins_with_a_mark_is_read() -> None:
+    with OdataBase(seed=1, size=12, manners=Manners(bom=True)).running() as base:
+        client = connected(base)
+        pull = Pull(client, "Catalog_Номенклатура", ["Description"], page_size=5)
+        assert len([record for batch in pull for record in batch.records]) == len(base.rows("Catalog_Номенклатура"))
+        assert pull.partial == set()
+
+
+def test_hidden_rows_are_an_error_or_a_partial_view(base: OdataBase) -> None:
+    hidden = str(base.rows("Catalog_Контрагенты")[0]["Ref_Key"])
+    base.hidden["Catalog_Контрагенты"] = {hidden}
+    with pytest.raises(failures.RowsHidden):
+        list(Pull(connected(base), "Catalog_Контрагенты", ["ИНН"]))
+    pull = Pull(connected(base), "Catalog_Контрагенты", ["ИНН"], allowed_only=True)
+    seen = {record["Ref_Key"] for batch in pull for record in batch.records}
+    assert hidden not in seen
+    assert "allowed_only" in pull.partial
+
+
+def test_a_catalogue_without_codes_is_read_without_them(base: OdataBase) -> None:
+    pull = Pull(connected(base), "Catalog_Контрагенты", ["ИНН", "Code"], optional=["Code"])
+    assert [record for batch in pull for record in batch.records]
+    assert pull.dropped == ["Code"]
+
+
+def test_what_a_full_read_did_not_show_is_asked_for_before_it_is_removed(base: OdataBase) -> None:
+    goods = [str(row["Ref_Key"]) for row in base.rows("Catalog_Номенклатура")]
+    base.delete("Catalog_Номенклатура", goods[3])
+    assert reading.present(connected(base), "Catalog_Номенклатура", goods) == set(goods) - {goods[3]}
+
+
+def test_a_read_gets_through_a_full_pool(base: OdataBase) -> None:
+    base.fail_next(Fault.POOL, times=2)
+    assert reading.count(connected(base), "Catalog_Номенклатура") == len(base.rows("Catalog_Номенклатура"))
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.LOGIN_PAGE, Fault.MAINTENANCE, Fault.CRASH, Fault.NOT_FOUND, Fault.BAD_GATEWAY]
+)
+def test_a_fault_in_the_middle_of_a_read_is_never_its_end(base: OdataBase, fault: Fault) -> None:
+    base.fail_next(fault, after=1)
+    with pytest.raises((TransportError, ConfigError)):
+        list(Pull(connected(base), "Catalog_Номенклатура", page_size=5))
