@@ -173,6 +173,7 @@ def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest
         t=tenant, id=row["id"], h=digest, seq=source_seq, **values,
     )  # fmt: skip
     _note(conn, tenant, row["id"], str(stored.get("status", row["status"])), _told(stored))
+    tell.changed(conn, tenant, row["id"], sorted({*_told(stored), *({"status"} & stored.keys())}))
 
 
 def _told(stored: dict[str, Any]) -> list[str]:
@@ -188,7 +189,6 @@ def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -
            VALUES (%(t)s, %(id)s, %(status)s, '1c', %(detail)s)""",
         t=tenant, id=id_, status=status, detail=Jsonb({"changed": changed}),
     )  # fmt: skip
-    tell.changed(conn, tenant, id_, changed)
 
 
 def _insert(
@@ -230,6 +230,7 @@ def _insert(
         extra=Jsonb(_extra(None, extra_of(document))),
     )  # fmt: skip
     _note(conn, tenant, made, status_of(state, mapping), ["created in 1C"])
+    tell.changed(conn, tenant, made, ["created"])
 
 
 def apply_subordinate(
@@ -267,6 +268,7 @@ def apply_subordinate(
         extra=Jsonb(extra),
     )  # fmt: skip
     _note(conn, tenant, row["id"], status, sorted(stated))
+    tell.changed(conn, tenant, row["id"], sorted({*stated, *(["status"] if status != row["status"] else [])}))
     return "updated"
 
 
