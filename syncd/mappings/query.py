@@ -38,6 +38,15 @@ class Query:
         return f"{self.set}/{self.table}({given})"
 
     @property
+    def options(self) -> dict[str, str]:
+        """What goes behind the path, for a whole read: page by page it is ordered by ``order``."""
+        given = {
+            "$filter": self.filter, "$select": ",".join(self.select), "$expand": ",".join(self.expand),
+            "$orderby": self.order,
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value}
+
+    @property
     def order(self) -> str:
         """What to order pages by; objects have a key of their own, rows of a virtual table come as a whole."""
         return "Ref_Key" if self.set.startswith(("Catalog_", "Document_", "ExchangePlan_", "ChartOf")) else ""
