@@ -526,7 +526,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E821": Text(
         "administrator",
-        "1C does not publish this set ({asked}): {detail}. Add it to the standard interface (УстановитьСоставСтандартногоИнтерфейсаOData), or correct the name in the mapping.",
+        "1C does not publish this set ({asked}): {detail}. Add it to the standard interface (SetStandardODataInterfaceContent), or correct the name in the mapping.",
         "1С не публикует этот набор ({asked}): {detail}. Добавьте его в состав стандартного интерфейса OData или исправьте имя в правилах.",
     ),
     "E822": Text(
@@ -586,7 +586,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E833": Text(
         "administrator",
-        "1C publishes no object at all over OData. Let somebody run УстановитьСоставСтандартногоИнтерфейсаOData in the base, or choose the objects in its settings.",
+        "1C publishes no object at all over OData. Let somebody run SetStandardODataInterfaceContent in the base, or choose the objects in its settings.",
         "1С не публикует по OData ни одного объекта. Выполните в базе УстановитьСоставСтандартногоИнтерфейсаOData или выберите объекты в её настройках.",
     ),
     "E834": Text(
