@@ -46,7 +46,7 @@ def put(
     takers = _takers(conn, tenant, name, plain(data), only)
     if not takers:
         return 0
-    mark = str(new_id()) if dedupe is None else f"{name}\x1f{key}\x1f{dedupe}"
+    mark = "" if dedupe is None else uuid5(_IDS, f"{tenant}\x1f{name}\x1f{key}\x1f{dedupe}").hex[:16]
     payload = {"type": name, "timestamp": takers[0]["at"].isoformat(), "data": plain(data)}
     # One event after another of the same object: their order of commit is their order in the outbox.
     _lock(conn, f"{tenant}\x1fevent\x1f{_group(name)}\x1f{key}")
@@ -102,19 +102,19 @@ def _takers(conn: Conn, tenant: str, name: str, data: dict[str, Any], only: UUID
 def _deliver(
     conn: Conn, tenant: str, taker: Row, name: str, key: str, payload: dict[str, Any], mark: str
 ) -> int:  # fmt: skip
-    id_ = uuid5(_IDS, f"{tenant}\x1f{taker['id']}\x1f{mark}")
+    payload = {**payload, "events": [mark] if mark else []}
     window = _window(taker) if taker["kind"] in PEOPLE else 0.0
     if not window:
-        return _insert(conn, tenant, id_, taker, f"{taker['id']}/{_group(name)}/{key}", payload)
+        return _insert(conn, tenant, taker, f"{taker['id']}/{_group(name)}/{key}", payload, mark)
     scope = key if _group(name) in BURST else ""
     line = f"{taker['id']}/{_group(name)}/{scope}" if scope else f"{taker['id']}/{name}"
     _lock(conn, f"{tenant}\x1f{line}")
-    if _told(conn, tenant, line, id_):
+    if mark and _told(conn, tenant, line, mark):
         return 0
-    payload = {**payload, "key": key, "count": 1, "events": [id_.hex[:16]]}
+    payload = {**payload, "key": key, "count": 1}
     if _collect(conn, tenant, line, payload):
         return 1
-    return _insert(conn, tenant, id_, taker, line, payload, until=_until(conn, tenant, line, name, window))
+    return _insert(conn, tenant, taker, line, payload, mark, until=_until(conn, tenant, line, name, window))
 
 
 def _window(taker: Row) -> float:
@@ -128,10 +128,10 @@ def _lock(conn: Conn, name: str) -> None:
 
 
 def _insert(
-    conn: Conn, tenant: str, id_: UUID, taker: Row, line: str, payload: dict[str, Any],
+    conn: Conn, tenant: str, taker: Row, line: str, payload: dict[str, Any], mark: str,
     *, until: datetime | None = None,
 ) -> int:  # fmt: skip
-    """One row; none when the event was told before. ``until``: it waits so long for more of its kind."""
+    """One row; none when the line has this event. ``until``: it waits so long for more of its kind."""
     return execute(
         conn,
         """
@@ -140,24 +140,25 @@ def _insert(
             SELECT %(t)s, %(id)s, %(kind)s, %(line)s, 1 + coalesce(max(revision_no), 0), %(endpoint)s, %(payload)s,
                    CASE WHEN %(until)s::timestamptz IS NULL THEN 'pending' ELSE 'waiting' END, %(until)s
             FROM outbox WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(line)s
-            ON CONFLICT (tenant, id) DO NOTHING
+            HAVING %(mark)s = '' OR NOT coalesce(bool_or(payload -> 'events' ? %(mark)s), false)
             RETURNING id, state, next_attempt_at, endpoint_id
         )
         INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason, endpoint_id, next_attempt_at)
         SELECT %(t)s, id, state, 0, 'syncd', CASE WHEN state = 'waiting' THEN 'collects' ELSE 'created' END,
                endpoint_id, next_attempt_at FROM made
         """,
-        t=tenant, id=id_, kind=KIND, line=line, endpoint=taker["id"], payload=Jsonb(payload), until=until,
+        t=tenant, id=new_id(), kind=KIND, line=line, endpoint=taker["id"], payload=Jsonb(payload), until=until,
+        mark=mark,
     )  # fmt: skip
 
 
-def _told(conn: Conn, tenant: str, line: str, id_: UUID) -> bool:
+def _told(conn: Conn, tenant: str, line: str, mark: str) -> bool:
     """Whether this event is in one of the line's messages."""
     return one(
         conn,
         """SELECT 1 AS x FROM outbox WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(line)s
              AND payload -> 'events' ? %(mark)s LIMIT 1""",
-        t=tenant, kind=KIND, line=line, mark=id_.hex[:16],
+        t=tenant, kind=KIND, line=line, mark=mark,
     ) is not None  # fmt: skip
 
 
