@@ -297,10 +297,12 @@ def children(conn: Conn, tenant: str, parent_id: UUID, *, limit: int = 1000) -> 
 
 
 def prune(conn: Conn, keep_days: int) -> int:
-    """Remove rows older than so many days. Open work is elsewhere and is never touched."""
+    """Remove single rows older than so many days: those outside the weekly parts, which go as a whole
+    (``syncd.store.partitions``). Open work is elsewhere and is never touched.
+    """
     return execute(
         conn,
-        """DELETE FROM journal WHERE (tenant, id) IN (
-               SELECT tenant, id FROM journal WHERE at < now() - make_interval(days => %(days)s) LIMIT 10000)""",
+        """DELETE FROM journal_default WHERE (tenant, id) IN (
+               SELECT tenant, id FROM journal_default WHERE at < now() - make_interval(days => %(days)s) LIMIT 10000)""",
         days=keep_days,
     )

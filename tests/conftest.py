@@ -155,8 +155,8 @@ def _disconnect_others(connection: psycopg.Connection, database: str) -> None:
 def _empty(connection: psycopg.Connection) -> None:
     """Truncate the tables that have rows; asking first is many times cheaper than truncating all of them."""
     tables = connection.execute(
-        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-        " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        "SELECT format('%I.%I', 'public', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> 'alembic_version'"
     ).fetchall()
     if not tables:
         return

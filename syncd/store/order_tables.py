@@ -70,6 +70,7 @@ sales_order: Final = Table(
     Index(None, "tenant", "updated_at"),
     Index("sales_order_id_1c_idx", "tenant", "id_1c", postgresql_where=text("id_1c IS NOT NULL")),
 )
+outbox_change_numbers: Final = Sequence("outbox_change_number_seq", metadata=metadata)
 order_numbers: Final = Sequence("order_number_seq", metadata=metadata)
 
 order_status: Final = Table(
@@ -185,15 +186,16 @@ outbox: Final = Table(
     Index("outbox_batch_idx", "tenant", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
 )
 """``endpoint_id``: the target we call; null where 1C fetches the message itself (``sale/query``). ``priority``: 0 for
-live traffic, 1 for what a batch sends again. ``lease_id`` is set while a worker delivers it or looks it up. ``series`` counts the attempts begun by a person, ``looks`` the look-ups
-since the outcome became unknown. ``payload``: the body where no canonical row holds it (events)."""
+live traffic, 1 for what a batch sends again. ``lease_id`` is set while a worker delivers it or looks it up.
+``series`` counts the attempts begun by a person, ``looks`` the look-ups since the outcome became unknown.
+``payload``: the body where no canonical row holds it (events)."""
 
 outbox_change: Final = Table(
     "outbox_change",
     metadata,
     Column("tenant", KEY_TEXT, nullable=False),
     Column("outbox_id", Uuid(), nullable=False),
-    Column("seq", BigInteger, Identity(), nullable=False),
+    Column("seq", BigInteger, nullable=False, server_default=text("nextval('outbox_change_number_seq')")),
     moment("at", required=True),
     Column("state", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -206,6 +208,7 @@ outbox_change: Final = Table(
     Column("detail", JSONB),
     PrimaryKeyConstraint("tenant", "outbox_id", "seq"),
     Index("outbox_change_started_idx", "endpoint_id", "at", postgresql_where=text("state = 'sending'")),
+    postgresql_partition_by="RANGE (outbox_id)",
 )
 """The attempts are its rows with the state ``sending``: rate limits are counted on them, as rows that are only ever
 inserted leave no dead versions behind."""

@@ -301,6 +301,7 @@ journal: Final = Table(
     Index(None, "tenant", "at"),
     Index("journal_parent_idx", "tenant", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     Index("journal_repeat_idx", "tenant", "fingerprint", "last_at", postgresql_where=text("fingerprint IS NOT NULL")),
+    postgresql_partition_by="RANGE (id)",
 )
 
 freshness: Final = Table(

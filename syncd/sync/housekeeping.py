@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from syncd import journal
 from syncd.schedules import rows
 from syncd.schedules.scheduler import Beat, Job
-from syncd.store import access, runs
+from syncd.store import access, partitions, runs
 from syncd.store.db import Conn, execute
 from syncd.sync.context import Context
 
@@ -28,7 +28,11 @@ def _house(ctx: Context, beat: Beat) -> str:
     """One transaction for each kind of history, so that none of them holds back the vacuum of the others."""
     keep = ctx.settings.journal.keep_days
     tasks: dict[str, Callable[[Conn], int]] = {
+        "weeks made ready": lambda conn: partitions.ensure(conn, datetime.now(UTC)),
+        "weeks of history": lambda conn: partitions.drop_old(conn, keep, datetime.now(UTC)),
         "journal": lambda conn: journal.prune(conn, keep),
+        "messages": lambda conn: _messages(conn, keep),
+        "changes of messages": _changes,
         "sessions": access.prune_sessions,
         "packages": lambda conn: _packages(conn, keep),
         "runs of exports": lambda conn: runs.prune(conn, keep),
@@ -43,6 +47,27 @@ def _house(ctx: Context, beat: Beat) -> str:
         with ctx.db.transaction() as conn:
             gone[name] = remove(conn)
     return ", ".join(f"{name}: {number}" for name, number in gone.items() if number) or "nothing to remove"
+
+
+def _messages(conn: Conn, keep_days: int) -> int:
+    """Finished ones; what is open stays, however old it is. Their order or event may be gone: it was delivered."""
+    return execute(
+        conn,
+        """DELETE FROM outbox WHERE (tenant, id) IN (
+               SELECT tenant, id FROM outbox
+               WHERE state IN ('acknowledged', 'cancelled', 'superseded')
+                 AND id < %(bound)s AND updated_at < now() - make_interval(days => %(d)s) LIMIT 50000)""",
+        d=keep_days, bound=partitions.floor_of(datetime.now(UTC) - timedelta(days=keep_days)),
+    )  # fmt: skip
+
+
+def _changes(conn: Conn) -> int:
+    """Histories outside the weekly parts whose message is gone."""
+    return execute(
+        conn,
+        """DELETE FROM outbox_change_default c
+           WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.tenant = c.tenant AND o.id = c.outbox_id)""",
+    )
 
 
 def _idempotency(conn: Conn) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -9,6 +11,7 @@ from sqlalchemy import create_engine, pool
 
 from syncd.errors import ConfigError
 from syncd.store import delivery_tables, mapping_tables, migrate, order_tables, run_tables
+from syncd.store.partitions import TABLES
 from syncd.store.tables import metadata
 
 
@@ -19,9 +22,14 @@ def test_a_migrated_database_has_the_tables_the_code_describes(worker_database: 
     assert mapping_tables.mapping_version.metadata is metadata
     engine = create_engine(migrate.sqlalchemy_url(worker_database), poolclass=pool.NullPool)
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _not_a_part})
         assert compare_metadata(found, metadata) == []
     engine.dispose()
+
+
+def _not_a_part(name: str | None, type_: str, _parents: object) -> bool:
+    """The weekly parts of a table follow from the calendar, not from the code."""
+    return type_ != "table" or not any(re.fullmatch(rf"{table}_(\d+|default)", name or "") for table in TABLES)
 
 
 def test_a_second_migration_changes_nothing(worker_database: str) -> None:
