@@ -17,7 +17,8 @@ from syncd.store import endpoints
 from syncd.store.db import Conn
 from syncd.store.endpoints import Endpoint
 
-PULLING_KINDS: Final = ("http_service", "odata")
+PULLING_KINDS: Final = ("http_service",)
+"""Kinds of endpoints that can be asked for data; ``syncd.sync.pulls.PULLERS`` has an adapter for each."""
 INSTALLATION: Final = ""
 """The tenant of the installation's own jobs."""
 

@@ -148,7 +148,8 @@ def test_a_schedule_is_made_for_every_infobase_that_can_be_pulled_from(db: Datab
         endpoints.add(conn, TENANT, name="shop", kind="webhook", address="https://shop.example", takes=["*"])
         endpoints.add(conn, TENANT, name="again", kind="http_service", address="http://127.0.0.1:9", takes=[],
                       infobase_id=endpoint.infobase_id, settings={"pulls": ["stocks"]})  # fmt: skip
-        endpoints.add(conn, "acme", name="erp", kind="odata", address="http://127.0.0.1:9", takes=[])
+        endpoints.add(conn, "acme", name="erp", kind="http_service", address="http://127.0.0.1:9", takes=[],
+                      settings={"pulls": "prices, stocks"})  # fmt: skip
         endpoints.add(conn, "acme", name="orders", kind="http_service", address="http://127.0.0.1:9", takes=["order"])
         found = plans(conn, chosen, zone="UTC")
     assert [(one.tenant, one.name, one.lane) for one in found] == [

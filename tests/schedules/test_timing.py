@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from syncd.model import ENTITIES
+from syncd.schedules.settings import DEFAULTS, GROUPS, PLURALS, Schedule, entities_of, with_defaults
 from syncd.schedules.timing import EPOCH, Timing, cron_fields
 
 BERLIN = "Europe/Berlin"
@@ -117,3 +119,33 @@ def test_what_is_due_counts_every_fire_time(moment: datetime, slept: timedelta, 
     assert due is not None
     assert (due.first, due.last, due.count) == (stepped[0], stepped[-1], len(stepped))
     assert due.before == (stepped[-2] if len(stepped) > 1 else stepped[0])
+
+
+def test_settings_know_every_entity_of_the_model() -> None:
+    assert {name: entity.plural for name, entity in ENTITIES.items()} == PLURALS
+    assert all(set(entities_of(word)) <= set(ENTITIES) for word in [*GROUPS, *PLURALS, *PLURALS.values()])
+
+
+def test_what_the_file_leaves_out_of_a_default_stays_and_a_new_time_replaces_the_old() -> None:
+    merged = with_defaults({"stocks": {"every": "10m"}, "settlements": {"every": "1h"}, "own": {"pull": "prices"}})
+    assert isinstance(merged, dict)
+    assert merged["stocks"] == {**DEFAULTS["stocks"], "every": "10m"}
+    assert "cron" not in merged["settlements"]
+    assert merged["own"] == {"pull": "prices"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"every": "5m"}, "name what to pull"), ({"pull": "stock"}, "either"),
+        ({"pull": "sotcks", "every": "5m"}, "known"),
+        ({"pull": "stock", "every": "5m", "cron": "0 3 * * *"}, "either"), ({"pull": "stock", "every": "1s"}, "5s"),
+        ({"pull": "stock", "every": "5m", "jitter": "6m"}, "jitter"),
+        ({"pull": "stock", "cron": "0 25 * * *"}, "0 to 23"),
+        ({"pull": "stock", "every": "5m", "zone": "Mars"}, "no time zone"),
+        ({"pull": "stock", "every": "soon"}, "no span"),
+    ],
+)  # fmt: skip
+def test_a_schedule_that_makes_no_sense_is_refused_in_words(given: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Schedule.model_validate(given)

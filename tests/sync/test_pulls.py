@@ -13,7 +13,7 @@ import pytest
 from syncd.config import Settings
 from syncd.queue.broker import Doorbell
 from syncd.schedules import lateness, rows
-from syncd.schedules.plan import Plan, plans
+from syncd.schedules.plan import PULLING_KINDS, Plan, plans
 from syncd.schedules.settings import Schedule
 from syncd.schedules.ticking import tick
 from syncd.store import access, endpoints
@@ -53,6 +53,10 @@ def base(ctx: Context, onec: DataOfOneC) -> DataOfOneC:
         endpoints.add(conn, TENANT, name="main", kind="http_service", address=onec.address, takes=[],
                       infobase_id=infobase, settings={"pulls": "*"}, timeout_seconds=5)  # fmt: skip
     return onec
+
+
+def test_every_kind_that_is_planned_for_has_an_adapter() -> None:
+    assert set(PULLING_KINDS) == set(pulls.PULLERS)
 
 
 def plan(ctx: Context, name: str = "stocks@ut11") -> Plan:
