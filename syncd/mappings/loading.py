@@ -6,11 +6,11 @@ No files are read here: texts come in, ``syncd.cli.mapping`` and the store know 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, get_args, get_origin
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -75,7 +75,7 @@ def version(tree: Tree) -> str:
     """The hash of what a mapping says, however it is written down: comments and order of keys do not count."""
     plain: Any = tree.plain()
     said_ = {key: value for key, value in plain.items() if key not in {"description", "extends"}}
-    return hashlib.sha256(orjson.dumps(said_, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(said_, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _head(tree: Tree, problems: list[MappingError]) -> Head:
