@@ -10,12 +10,16 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
 
 from syncd.adapters import http_service
+from syncd.adapters.odata import endpoint as odata
+from syncd.adapters.odata.client import Client
+from syncd.adapters.odata.ping import ODataPing
 from syncd.adapters.ports import Ping, Pinged
 from syncd.errors import SyncdError
 from syncd.health import standing
@@ -39,7 +43,32 @@ class Pingable(Pinged, Protocol):
         """Give connections back."""
 
 
-PINGERS: Final[Mapping[str, Callable[[Endpoint, str | None], Pingable]]] = {"http_service": http_service.open_target}
+class _OData:
+    """A base over OData, asked by its service document; with a place of its own, so that a long pull does not make it
+    look slow.
+    """
+
+    def __init__(self, endpoint: Endpoint, password: str | None) -> None:
+        settings = endpoint.settings
+        self._client = Client(
+            odata.Endpoint(
+                endpoint.address, login=settings.get("login") or "", password=password or "", zone=endpoint.zone,
+                ca=Path(settings["ca"]) if settings.get("ca") else None, proxy=settings.get("proxy"), concurrency=1,
+                timeouts=odata.Timeouts(ping=endpoint.timeout_seconds),
+            )
+        )  # fmt: skip
+
+    def ping(self) -> Ping:
+        return ODataPing(self._client).ping()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+PINGERS: Final[Mapping[str, Callable[[Endpoint, str | None], Pingable]]] = {
+    "http_service": http_service.open_target,
+    "odata": _OData,
+}
 """How an endpoint of each kind is asked. The infobase behind it is known by the first of its endpoints found here."""
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from syncd.config import Health, Settings
 from syncd.emulator.http_service import Service
+from syncd.emulator.http_service_faults import Behaviour, parse
+from syncd.emulator.odata import OdataBase
 from syncd.health import standing
 from syncd.queue.broker import Doorbell
 from syncd.store import access, endpoints, secrets
@@ -138,7 +140,6 @@ def test_a_secret_that_no_key_opens_is_a_failed_login_and_no_crash(ctx: Context,
 
 
 def test_the_sealed_password_is_the_one_that_is_sent(ctx: Context, tmp_path: Path) -> None:
-    from syncd.emulator.http_service_faults import Behaviour
 
     with Service(tmp_path / "b.sqlite", Behaviour(login="сайт", password="пароль")) as service:
         sealed = secrets.keys(ctx.settings).seal("пароль")
@@ -166,7 +167,6 @@ def test_two_pingers_never_ask_the_same_base(ctx: Context, service: Service) -> 
 
 
 def test_no_transaction_is_open_while_an_answer_is_awaited(ctx: Context, tmp_path: Path) -> None:
-    from syncd.emulator.http_service_faults import Behaviour, parse
 
     with Service(tmp_path / "b.sqlite", Behaviour(parse("ping:timeout-before"))) as service:
         base(ctx, "ut", service.url)
@@ -192,3 +192,19 @@ def test_a_ping_that_was_given_up_writes_nothing(ctx: Context, service: Service)
     assert pings.ask(ctx, "t", made, wanted=lambda: False) is not None
     assert health(ctx, "ut")["checked_at"] is None
     assert pings.ask(ctx, "t", base(ctx, "other", None)) is None
+
+
+def test_a_base_over_odata_is_asked_too(ctx: Context) -> None:
+    with OdataBase(preset="ut11", seed=1, size=12).running() as running:
+        with ctx.db.transaction() as conn:
+            made = access.add_infobase(conn, "t", "odata", "1c", "p", dialect="auto", zone="Europe/Moscow")
+            sealed = secrets.keys(ctx.settings).seal(running.password)
+            endpoints.add(
+                conn, "t", name="o", kind="odata", address=running.url, takes=[], infobase_id=made, sealed=sealed,
+                settings={"login": running.user},
+            )  # fmt: skip
+        again(ctx)
+        assert health(ctx, "odata")["state"] == "up"
+    again(ctx, 2)
+    found = health(ctx, "odata")
+    assert (found["state"], found["failing"]) == ("down", "connection")
