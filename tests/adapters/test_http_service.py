@@ -347,3 +347,30 @@ def test_cookies_are_neither_kept_nor_sent() -> None:
         thread.join()
         target.close()
     assert b"ookie" not in seen[1]
+
+
+# --- the promise that rests on all this -------------------------------------------------------------------------------
+
+SLOW = {Fault.TIMEOUT_AFTER, Fault.TIMEOUT_BEFORE, Fault.DRIP}
+STORM = ",".join(f"{fault.value}={0.01 if fault in SLOW else 0.04}" for fault in Fault if fault is not Fault.LATE)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_who_obeys_the_classes_of_failures_makes_no_document_twice_even_without_idempotency(
+    make: Make, seed: int
+) -> None:
+    service, target = make(STORM, seed=seed, once=False, timeout=0.3, drip=0.05)
+    failures = 0
+    sent = [delivery() for _ in range(40)]
+    for each in sent:
+        unknown, receipt = False, None
+        while receipt is None:
+            try:
+                receipt = target.look_up(each) if unknown else target.deliver(each)
+                unknown = False
+            except UnknownOutcome:
+                failures, unknown = failures + 1, True
+            except (TransportError, RemoteError):
+                failures += 1
+    assert failures > 20
+    assert sorted(document.id for document in service.state.documents()) == sorted(each.marker for each in sent)
