@@ -21,6 +21,7 @@ SHARE: Final = 400
 """Offers in one document that sets prices or brings goods in."""
 STORES: Final = WAREHOUSES[:3]
 PRICES: Final = PRICE_TYPES
+_ENOUGH: Final = 10
 _FIRST_DAY: Final = date(2026, 1, 12)
 OPENED: Final = "2026-01-10T00:00:00"
 """When the first prices were set and the first goods came in."""
@@ -195,11 +196,11 @@ class Company:
         return f"{day.isoformat()}T{9 + order % 8:02d}:{order * 7 % 60:02d}:00"
 
     def lines(self, order: int) -> Iterator[Line]:
-        """The lines of an order: of what the first warehouse has enough."""
+        """The lines of an order: of what the first warehouse has enough, if it has enough of anything."""
         for place in range(1 + mixed(self.seed, 8, order) % 4):
             offer = mixed(self.seed, 9, order * 8 + place) % self.offers
-            while self.stock(offer, 0) < 10:
-                offer = (offer + 1) % self.offers
+            candidates = ((offer + step) % self.offers for step in range(self.offers))
+            offer = next((one for one in candidates if self.stock(one, 0) >= _ENOUGH), offer)
             yield Line(offer, 1 + mixed(self.seed, 10, order * 8 + place) % 5, self.price(offer, 2))
 
 

@@ -8,6 +8,7 @@ is a name and a type: ``s25`` text of 25 characters (``s``: any length), ``n2`` 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from typing import Final
 
@@ -71,7 +72,7 @@ def _object(name: str, words: dict[str, str]) -> EntitySet:
     )
     made = EntitySet(
         name, Kind.OBJECTS, kind, folders="folders" in words, code_length=int(words.get("code", 0)),
-        number_length=int(words.get("number", 0)),
+        number_length=int(words.get("number", 0)), posting="unposted" not in words,
     )  # fmt: skip
     if owner := words.get("owner"):
         _reference(kind, "Owner", "" if owner == "any" else owner, composite=owner == "any")
@@ -105,16 +106,19 @@ def _register(schema: Schema, name: str, words: dict[str, str]) -> EntitySet:
             made.type.add(Prop("Period", "Edm.DateTime", nullable=False))
         return made
     record = EntityType(f"{name}_RecordType", ())
-    _reference(record, "Recorder", "" if recorder == "any" else recorder, composite=recorder == "any", nullable=False)
     accumulation = name.startswith("Accumulation")
+    _reference(
+        record, "Recorder", "" if recorder == "any" else recorder, composite=recorder == "any",
+        nullable=not accumulation,
+    )  # fmt: skip
     if accumulation or "periodic" in words:
         record.add(Prop("Period", "Edm.DateTime"))
-    record.add(Prop("LineNumber", "Edm.Int64", nullable=False), Prop("Active", "Edm.Boolean"))
+    record.add(Prop("LineNumber", "Edm.Int64", nullable=not accumulation), Prop("Active", "Edm.Boolean"))
     if "balance" in words:
         record.add(Prop("RecordType", "Edm.String"))
     recorder_key = tuple(key for key in ("Recorder", "Recorder_Type", "Recorder_Key") if key in record.props)
     record_set = EntityType(name, recorder_key)
-    record_set.add(*(record.props[key] for key in recorder_key))
+    record_set.add(*(replace(record.props[key], nullable=False) for key in recorder_key))
     record_set.collections["RecordSet"] = record
     schema.add(EntitySet(f"{name}_RecordType", Kind.RECORDS, record, owner=name, section="RecordSet"))
     return EntitySet(

@@ -121,6 +121,9 @@ def read(document: bytes) -> Schema:
         elif tag == "EnumType":
             names = tuple(child.get("Name", "") for child in element.iterchildren())
             found.schema.enums[element.get("Name", "")] = names
+        elif tag == "FunctionImport" and element.get("Name") == "Post":
+            binding = next((one.get("Type") for one in element.iterchildren() if one.get("Type")), None)
+            found.posted.update((_bare(binding), element.get("EntitySetPath", "")))
         elif tag == "EntitySet":
             found.sets[element.get("Name", "")] = _bare(element.get("EntityType"))
     found.schema.document = document
@@ -139,6 +142,7 @@ class _Found:
         self.types: dict[str, etree._Element] = {}
         self.ends: dict[str, dict[str | None, str]] = {}
         self.sets: dict[str, str] = {}
+        self.posted: set[str] = set()
 
     def build(self) -> Schema:
         """The schema."""
@@ -149,6 +153,7 @@ class _Found:
         for made in self.schema.sets.values():
             self._place(made)
         for made in list(self.schema.sets.values()):
+            made.posting = not self.posted or made.name in self.posted
             bind(self.schema, made)
         return self.schema
 
@@ -157,7 +162,7 @@ class _Found:
             element.get("Name", ""), tuple(ref.get("Name", "") for ref in element.iterfind(".//{*}PropertyRef"))
         )
         properties = list(element.iterfind("{*}Property"))
-        names = {prop.get("Name", "") for prop in properties}
+        names = {prop.get("Name", ""): prop.get("Type", "") for prop in properties}
         for prop in properties:
             name, type_ = prop.get("Name", ""), prop.get("Type", "")
             row = self.types.get(_bare(type_)) if type_.startswith("Collection(") else None
@@ -171,9 +176,10 @@ class _Found:
         return made
 
     @staticmethod
-    def _prop(element: etree._Element, name: str, type_: str, names: set[str]) -> Prop:
+    def _prop(element: etree._Element, name: str, type_: str, names: dict[str, str]) -> Prop:
         length = element.get("MaxLength", "")
-        composite = type_ == "Edm.String" and (f"{name}_Type" in names or name.removesuffix("_Type") in names - {name})
+        pair = name.removesuffix("_Type") if name.endswith("_Type") else f"{name}_Type"
+        composite = type_ == "Edm.String" == names.get(pair)
         return Prop(
             name, type_, nullable=element.get("Nullable") != "false",
             length=int(length) if length.isdecimal() else 0, composite=composite, role=_role(name),

@@ -18,7 +18,7 @@ _POSTING: Final = (("PostingModeOperational", "Edm.Boolean"),)
 def bind(schema: Schema, entity_set: EntitySet) -> None:
     """Publish what can be called on this set."""
     name = entity_set.name
-    if name.startswith("Document_") and entity_set.kind is Kind.OBJECTS:
+    if name.startswith("Document_") and entity_set.kind is Kind.OBJECTS and entity_set.posting:
         for action in ("Post", "Unpost"):
             _add(schema, Function(action, name, _POSTING, side_effects=True))
     elif name.startswith("BusinessProcess_") and entity_set.kind is Kind.OBJECTS:

@@ -122,7 +122,10 @@ class Kind(Enum):
 
 @dataclass(slots=True)
 class EntitySet:
-    """A set; ``owner`` and ``section`` say of which set's rows a SECTION or RECORDS consists."""
+    """A set; ``owner`` and ``section`` say of which set's rows a SECTION or RECORDS consists.
+
+    ``posting``: its documents, if it has any, can be posted.
+    """
 
     name: str
     kind: Kind
@@ -134,6 +137,7 @@ class EntitySet:
     number_length: int = 0
     balance: bool = False
     periodic: bool = False
+    posting: bool = True
 
     @property
     def prefix(self) -> str:
