@@ -28,7 +28,8 @@ from syncd.errors import ConfigError
 from syncd.health.hysteresis import CLOSED
 from syncd.i18n import tr
 from syncd.queue.view import OPEN_STATES
-from syncd.store import migrate
+from syncd.schedules import overview as schedules
+from syncd.store import batches, migrate
 from syncd.store.db import Database, one
 
 _WATCH_SECONDS: Final = 2.0
@@ -93,7 +94,7 @@ def look(found: Settings, tenant: str) -> dict[str, Any]:
             schema = migrate.revision_of(where.database_url)
             if schema != needed and where.embedded is not None:
                 schema = migrate.upgrade(where.database_url)[1]
-            seen |= _database(where.database_url, tenant, schema, needed)
+            seen |= _database(found, where.database_url, tenant, schema, needed)
     except ConfigError as error:
         if error.code not in {"E403", "E405"}:
             raise
@@ -106,14 +107,20 @@ def look(found: Settings, tenant: str) -> dict[str, Any]:
     return seen
 
 
-def _database(url: str, tenant: str, schema: str, needed: str) -> dict[str, Any]:
+def _database(found: Settings, url: str, tenant: str, schema: str, needed: str) -> dict[str, Any]:
     db = Database(url, size=1)
     try:
         with db.transaction() as conn:
             row = one(conn, "SELECT current_setting('server_version') AS version")
             version = row["version"].partition(" ")[0] if row else ""
             about = {"ok": True, "server": version, "schema": schema, "needed": needed}
-            return {"database": about, **(health.overview(conn, tenant) if schema == needed else {})}
+            if schema != needed:
+                return {"database": about}
+            pulls = schedules.overview(conn, found.schedules, zone=found.zone, tenant=tenant)
+            open_batches = batches.opened(conn, tenant)
+            return {
+                "database": about, **health.overview(conn, tenant), "pulls": pulls, "batches": open_batches,
+            }  # fmt: skip
     finally:
         db.close()
 
@@ -232,6 +239,11 @@ def _rows(table: Table, seen: dict[str, Any]) -> None:
         table.add_row(tr("PACKAGES", "ПАКЕТЫ") if n == 0 else "", safe(_package(row)))
     if hidden > 0:
         table.add_row("", tr(f"… and {hidden} more", f"… и ещё {hidden}"))
+    if seen["pulls"]:
+        told = "   ".join(schedules.in_words(row, seen["at"]) for row in seen["pulls"])
+        table.add_row(tr("PULLS, AGE", "ПОЛУЧЕНИЕ"), safe(told))
+    for n, row in enumerate(seen["batches"]):
+        table.add_row(tr("BATCHES", "ДЕЙСТВИЯ") if n == 0 else "", safe(f"{short(row['id'])}   {_batch(row)}"))
     fresh = "   ".join(f"{row['entity']} {ago(row['as_of'])}" for row in seen["freshness"])
     table.add_row(tr("DATA, AGE", "ДАННЫЕ"), fresh or tr("nothing came from 1C yet", "из 1С ещё ничего не пришло"))
     for n, row in enumerate(seen["failures"][:5]):
@@ -255,7 +267,7 @@ def _infobase(row: Mapping[str, Any]) -> str:
 
 
 def _troubles(seen: dict[str, Any]) -> list[tuple[str, str]]:
-    """Bases that do not take orders, and ways that are shut."""
+    """Bases that do not take orders, ways that are shut, pulls that are late."""
     found = []
     for row in seen["infobases"]:
         if row["state"] in CLOSED:
@@ -266,7 +278,18 @@ def _troubles(seen: dict[str, Any]) -> list[tuple[str, str]]:
         if (row["disabled_at"] or row["paused"]) and row["open"]:
             waits = tr(f"messages wait: {row['open']}", f"ждёт сообщений: {row['open']}")
             found.append((f"{row['name']}: {way(row)}; {waits}", f"syncd endpoint show {row['name']}"))
+    for row in seen["pulls"]:
+        if row["late"]:
+            age = duration(row["late_seconds"])
+            said = tr(f"{row['name']} is late by {age}", f"{row['name']} опаздывает на {age}")
+            found.append((said, f"syncd schedule history {row['name']}"))
     return found
+
+
+def _batch(row: Mapping[str, Any]) -> str:
+    ended = row["total"] - row["left"]
+    done = tr(f"{ended} of {row['total']}", f"{ended} из {row['total']}")
+    return "   ".join(_flat(part) for part in (row["action"], row["state"], done, row["reason"]))
 
 
 def _failure(row: Mapping[str, Any]) -> str:

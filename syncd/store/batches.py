@@ -211,6 +211,13 @@ def listing(conn: Conn, tenant: str, *, limit: int) -> list[Row]:
     )  # fmt: skip
 
 
+def opened(conn: Conn, tenant: str) -> list[Row]:
+    """Batches that run or are paused, oldest first."""
+    return every(
+        conn, _COUNTED + "WHERE b.tenant = %(t)s AND b.state IN ('running', 'paused') ORDER BY b.id", t=tenant
+    )  # fmt: skip
+
+
 def matching(conn: Conn, tenant: str, word: str, *, limit: int = 6) -> list[Row]:
     """The batches whose id is the word, or begins or ends with it."""
     return every(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from syncd.store import access, endpoints
+from syncd.store import access, batches, endpoints
+from syncd.store.batches import Item
 from syncd.store.db import Database, execute
 from tests.sync import onec_data
 from tests.sync.onec_data import DataOfOneC, stock
@@ -99,3 +100,25 @@ def test_an_unknown_schedule_is_not_found_and_an_unclear_one_is_asked_about(
     ran = run("schedule", "run", "stocks")
     assert ran.code == 4
     assert "stocks@second" in ran.err
+
+
+def test_status_tells_the_age_of_every_pull_what_is_late_and_open_batches(
+    run: Run, db: Database, base: DataOfOneC
+) -> None:
+    del base
+    assert run("schedule", "run", "stocks", "--wait").code == 0
+    assert "stocks@ut11" in run("status").out
+    with db.transaction() as conn:
+        execute(
+            conn,
+            "UPDATE schedule_run SET fire_at = now() - interval '2 h', finished_at = now() - interval '2 h'",
+        )
+        execute(conn, "INSERT INTO schedule (tenant, name) VALUES ('default', 'stocks@ut11')")
+        batches.create(conn, "default", action="replay", filter_={}, words="all", reason="INC-7", by="anna", rate=None,
+                       items=[Item("pull", "stocks@ut11")])  # fmt: skip
+    seen = run("status", "-o", "json").json
+    assert [row["late"] for row in seen["pulls"] if row["pull"] == "stocks"] == [True]
+    assert any("stocks@ut11 is late" in mark["message"] for mark in seen["attention"])
+    screen = run("status").out
+    assert "LATE" in screen
+    assert "INC-7" in screen

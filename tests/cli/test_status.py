@@ -77,7 +77,7 @@ def test_json_names_are_a_contract(run: Run, db: Database, order: Order) -> None
     document = run("status", "-o", "json").json
     assert set(document) == {
         "tenant", "at", "database", "redis", "workers", "infobases", "endpoints", "outbox", "packages",
-        "packages_open", "removals_held", "freshness", "failures", "attention",
+        "packages_open", "removals_held", "freshness", "failures", "attention", "pulls", "batches",
     }  # fmt: skip
     assert set(document["database"]) == {"ok", "server", "schema", "needed"}
     assert document["redis"] == {"state": "off"}
