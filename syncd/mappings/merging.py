@@ -13,8 +13,11 @@ from syncd.mappings.words import hint
 
 Presets = Callable[[str], str | None]
 """The text of a preset by its name."""
-_BY_KEY: Final = frozenset({"fields", "extra", "parameters", "dictionaries", "words of one", "statuses", "payments", "deliveries",
-                            "taxes", "currencies", "requisites"})  # fmt: skip
+_ONE_DICTIONARY: Final = "words of one dictionary"
+_BY_KEY: Final = frozenset({
+    "fields", "extra", "parameters", "references", "dictionaries", _ONE_DICTIONARY,
+    "statuses", "payments", "deliveries", "taxes", "currencies", "requisites",
+})  # fmt: skip
 _PARTS: Final = frozenset({"lines", "write", "words"})
 
 
@@ -99,6 +102,6 @@ def _over(parent: Tree | None, child: Tree, key: str) -> Tree:
             if part.is_null and key != "requisites":  # there null is a value: leave this requisite out
                 values.pop(name, None)
             else:
-                values[name] = _over(values.get(name), part, "words of one") if key == "dictionaries" else part
+                values[name] = _over(values.get(name), part, _ONE_DICTIONARY) if key == "dictionaries" else part
         return Tree(child.place, values)
     return child
