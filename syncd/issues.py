@@ -295,6 +295,18 @@ def order_numbers(conn: Conn, tenant: str, keys: Iterable[str]) -> dict[str, str
     return {row["key"]: row["number"] for row in found}
 
 
+def prune(conn: Conn, keep_days: int) -> int:
+    """Forget issues that did not come for so many days and of which nothing is open; what never went through stays."""
+    return execute(
+        conn,
+        """DELETE FROM issue i WHERE i.last_at < now() - make_interval(days => %(d)s)
+             AND (i.state = 'resolved' OR NOT EXISTS (
+                 SELECT FROM issue_subject s WHERE s.tenant = i.tenant AND s.issue_id = i.id
+                   AND s.succeeded_at IS NULL))""",
+        d=keep_days,
+    )
+
+
 def change(conn: Conn, tenant: str, id_: UUID, *, by: str, **values: Any) -> bool:
     """Set some of ``state``, ``note``, ``assigned_to``, ``muted_until``. ``False`` when there is no such issue."""
     allowed = ("state", "note", "assigned_to", "muted_until")

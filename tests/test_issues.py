@@ -246,3 +246,16 @@ def test_the_fingerprint_does_not_know_whom_it_hit() -> None:
     assert made("1") == made("2")
     assert made("1") != made("1", status=404)
     assert made("1") != made("1", host="b.example")
+
+
+def test_old_issues_are_forgotten_but_not_what_never_went_through(db: Database) -> None:
+    fail(db, RemoteError("E817", asked="order", detail="settled"), key="A")
+    succeed(db, "A")
+    fail(db, RemoteError("E817", asked="order", detail="open"), key="B")
+    fail(db, RemoteError("E817", asked="order", detail="resolved"), key="C")
+    with db.transaction() as conn:
+        execute(conn, "UPDATE issue SET state = 'resolved' WHERE params ->> 'detail' = 'resolved'")
+        assert issues.prune(conn, 90) == 0
+        execute(conn, "UPDATE issue SET last_at = now() - interval '91 days'")
+        assert issues.prune(conn, 90) == 2
+    assert [row["params"]["detail"] for row in listed(db, every_one=True)] == ["open"]

@@ -35,6 +35,8 @@ LONGEST_SECONDS: Final = 30.0
 """No receiver is waited for longer: the standard asks it to answer first and work afterwards."""
 OURS: Final = frozenset({"type", "timestamp", "data"})
 """What of a stored payload leaves the house."""
+GONE: Final = "E942"
+"""What a webhook says that is gone for good: the endpoint is to be disabled."""
 _PAUSE: Final = frozenset({429, 502, 503, 504})
 _BEFORE_SENDING: Final = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
 _FAILURES: Final = (
@@ -164,7 +166,7 @@ class WebhookTarget:
     def _failure(self, status: int, headers: Mapping[str, str], answer: str) -> SyncdError:
         told = {"host": urlsplit(self._address).hostname or "", "status": status}
         if status == 410:
-            return Refused("E942", **told)
+            return Refused(GONE, **told)
         if 300 <= status < 400:
             return RemoteError("E943", **told, location=_shown(headers.get("location", "")))
         error: SyncdError = TransportError("E946", **told) if status in _PAUSE else RemoteError(

@@ -85,7 +85,7 @@ def _tell(conn: Conn, tenant: str, infobase_id: UUID, before: Row, state: State,
         tenant,
         Entry(
             "health", "out", outcome, f"{before['name'] or infobase_id}: {before['state']} -> {state}",
-            infobase_id=infobase_id, error=error if state in CLOSED else None,
+            infobase_id=infobase_id, error=error if state in CLOSED else None, entity="infobase", key=str(infobase_id),
             counters={"latency_ms": round(ping.latency_ms)},
         ),
     )  # fmt: skip

@@ -14,14 +14,16 @@ import structlog
 
 from syncd import journal
 from syncd.adapters.ports import Receipt
+from syncd.adapters.webhooks import GONE
 from syncd.errors import RemoteError, SyncdError, TransportError
-from syncd.queue import events, policy
+from syncd.queue import policy
 from syncd.queue.claims import Claim
 from syncd.queue.finish import finish
 from syncd.queue.policy import Decision, Policy
 from syncd.store import endpoints
 from syncd.store.db import Conn, execute, one
 from syncd.store.endpoints import Endpoint
+from syncd.sync import tell
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +75,8 @@ def settle(
         reason="looked up" if claim.looks_up else None,
     )  # fmt: skip
     _gate(conn, endpoint, ended.error)
+    if ended.error and ended.error.code == GONE:
+        tell.gone(conn, endpoint, ended.error)
     subject = _subject(conn, claim)
     if error:
         journal.write_failure(conn, claim.tenant, _entry(claim, endpoint, subject, error))
@@ -82,8 +86,7 @@ def settle(
     if decision.state == "acknowledged":
         _delivered(conn, claim, endpoint, subject, ended.receipt)
     elif decision.state in {"rejected", "held"} and claim.kind == "order" and error:
-        data = _told(conn, claim) | {"code": error.code, "message": error.text(), "owner": error.owner}
-        events.emit(conn, claim.tenant, "order.rejected", claim.key, data, dedupe=f"{claim.id}/{claim.series}")
+        tell.rejected(conn, claim.tenant, claim.key, error, dedupe=f"{claim.id}/{claim.series}")
     return decision
 
 
@@ -95,9 +98,7 @@ def _delivered(conn: Conn, claim: Claim, endpoint: Endpoint, subject: str, recei
             counters={"attempt": claim.attempt},
         ),
     )  # fmt: skip
-    if claim.kind != "order":
-        return
-    if receipt:
+    if claim.kind == "order" and receipt:
         execute(
             conn,
             """UPDATE sales_order SET id_1c = coalesce(%(ref)s, id_1c), number_1c = coalesce(%(number)s, number_1c),
@@ -108,19 +109,7 @@ def _delivered(conn: Conn, claim: Claim, endpoint: Endpoint, subject: str, recei
             t=claim.tenant, id=UUID(claim.key), ref=receipt.ref, number=receipt.number, date=receipt.date,
             posted=receipt.posted,
         )  # fmt: skip
-    events.emit(
-        conn, claim.tenant, "order.delivered", claim.key, _told(conn, claim), dedupe=f"{claim.id}/{claim.series}"
-    )
-
-
-def _told(conn: Conn, claim: Claim) -> dict[str, Any]:
-    row = one(
-        conn,
-        """SELECT storefront, number, number_1c, id_1c, status FROM sales_order
-           WHERE tenant = %(t)s AND id = %(id)s""",
-        t=claim.tenant, id=UUID(claim.key),
-    )  # fmt: skip
-    return {"order_id": claim.key, "revision": claim.revision_no, **(row or {})}
+    tell.delivered(conn, claim.tenant, claim.kind, claim.key, receipt)
 
 
 def _subject(conn: Conn, claim: Claim) -> str:

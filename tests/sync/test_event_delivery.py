@@ -129,6 +129,26 @@ def test_a_storefront_that_is_away_gets_everything_when_it_is_back(house: House,
     assert came(shop) == [("A", n) for n in range(5)]
 
 
+def test_an_address_that_is_gone_is_disabled_and_its_messages_stay(house: House, shop: Receiver) -> None:
+    made = house.listening(shop, new_secret())
+    shop.answers = [(410, {}, b"")]
+    house.tell("A", 0)
+    house.tell("B", 0)
+
+    def disabled() -> bool:
+        with house.db.transaction() as conn:
+            found = endpoints.get(conn, "default", made.id)
+        return found is not None and found.disabled_at is not None
+
+    house.until(disabled)
+    house.tell("A", 1)
+    assert len(house.rows()) == 2  # who is gone is told nothing more
+    assert {row["state"] for row in house.rows()} <= {"rejected", "pending"}
+    with house.db.transaction() as conn:
+        codes = every(conn, "SELECT DISTINCT code FROM journal WHERE outcome = 'failed'")
+    assert codes == [{"code": "E942"}]
+
+
 def test_a_person_gets_one_message_of_a_storm_and_it_counts(house: House, shop: Receiver) -> None:
     shop.answers = [(200, {}, json.dumps({"ok": True, "result": {"message_id": 1}}).encode())]
     house.listening(shop, TOKEN, "telegram", chat="1", lang="en")
