@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +20,7 @@ Format = Literal["nometadata", "json", "atom"]
 Kind = Literal["ping", "read", "table", "changes", "metadata", "write", "confirm"]
 
 SERVICE: Final = "standard.odata"
+MAX_URL: Final = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Endpoint:
     session: SessionMode = "automatic"
     allowed_only: bool = False
     format: Format = "nometadata"
-    max_url: int = 6000
+    max_url: int = MAX_URL
     max_answer_bytes: int = 256 * 1024 * 1024
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -95,6 +97,33 @@ class Endpoint:
     def clock(self) -> ZoneInfo:
         """The zone in which the base tells times."""
         return ZoneInfo(self.zone)
+
+
+def configured(
+    address: str, settings: Mapping[str, Any], password: str | None, *, zone: str, concurrency: int, seconds: float
+) -> Endpoint:
+    """An endpoint as it is stored: ``settings`` may have login, ca, proxy, session, format, allowed_only, max_url.
+
+    ``seconds`` is the time for a read or a write of an order; tables, changes and metadata keep their longer ones.
+    Raises ConfigError E838.
+    """
+    session: SessionMode = _one_of(settings, "session", get_args(SessionMode)) or "automatic"
+    format_: Format = _one_of(settings, "format", get_args(Format)) or "nometadata"
+    return Endpoint(
+        address, str(settings.get("login") or ""), password or "", zone,
+        ca=Path(settings["ca"]) if settings.get("ca") else None, proxy=settings.get("proxy") or None,
+        concurrency=concurrency, session=session, format=format_,
+        allowed_only=bool(settings.get("allowed_only")), max_url=int(settings.get("max_url") or MAX_URL),
+        timeouts=Timeouts(read=seconds, write=seconds),
+    )  # fmt: skip
+
+
+def _one_of(settings: Mapping[str, Any], name: str, known: Sequence[str]) -> Any:
+    value = settings.get(name)
+    if value and value not in known:
+        listed = ", ".join(known)
+        _refuse(tr(f"{name} is one of {listed}, not {value!r}", f"{name} — одно из {listed}, а не {value!r}"))
+    return value
 
 
 def _refuse(detail: str) -> None:

@@ -85,7 +85,7 @@ def resolve(client: Client, mapping: OrderMapping, order: Order) -> dict[str, st
     Raises Refused E839 for what is missing, and what ``writing.create`` raises.
     """
     for set_name, wanted in mapping.existing.items():
-        _check(client, set_name, {str(ref(each)) for each in asked(wanted, order) if each and each != EMPTY_REF})
+        require(client, set_name, {str(ref(each)) for each in asked(wanted, order) if each and each != EMPTY_REF})
     refs: dict[str, str] = {}
     for step in mapping.references:
         if (found := _resolved(client, step, order, refs)) is not None:
@@ -121,7 +121,8 @@ def _searched(client: Client, set_name: str, conditions: Sequence[Filter]) -> li
     return []
 
 
-def _check(client: Client, set_name: str, wanted: set[str]) -> None:
+def require(client: Client, set_name: str, wanted: set[str]) -> None:
+    """Raise Refused E839 unless 1C has all of these references."""
     missing = wanted - {str(UUID(each)) for each in reading.present(client, set_name, sorted(wanted))}
     if missing:
         raise Refused("E839", what=set_name, value=", ".join(sorted(missing)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from syncd.adapters.odata import markers, orders, writing
+from syncd.adapters.odata import markers, orders, rules, writing
 from syncd.adapters.odata.answers import Record
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.literals import read_moment
@@ -22,13 +23,17 @@ from syncd.mappings.metadata import Metadata
 
 SHOWN: Final = 20
 """Differences that are kept of an answer."""
+SEEN: Final = 20_000
+"""References known to be in 1C that are kept in mind."""
 
 
 class OrdersTarget:
     """``syncd.adapters.ports.Target`` for the orders of one base.
 
     ``metadata`` gives what is known of the base's ``$metadata`` (``None``: nothing); it is asked before the first
-    write, and again until the field of the mark has been verified. ``lock`` keeps two writers of one order apart.
+    write, and again until the field of the mark has been verified; with it, references that 1C does not have are found
+    before they are written. ``lock`` keeps two writers of one order apart. ``patience``: seconds after which a delivery
+    that is still preparing gives up, so that its document is not made when its lease is long gone.
     """
 
     can_look_up = True
@@ -36,12 +41,15 @@ class OrdersTarget:
 
     def __init__(
         self, client: Client, mapping: OrderMapping, *, metadata: Callable[[], Metadata | None] | None = None,
-        lock: Lock = unlocked,
+        lock: Lock = unlocked, patience: float | None = None,
     ) -> None:  # fmt: skip
         self._client = client
         self._mapping = mapping
         self._metadata = metadata
         self._lock = lock
+        self._patience = patience
+        self._known: Metadata | None = None
+        self._seen: set[str] = set()
         self._verified: Marker | None = None
         self._verifying = threading.Lock()
 
@@ -81,17 +89,18 @@ class OrdersTarget:
     def _marker(self) -> Marker:
         with self._verifying:
             if self._verified is None:
-                metadata = self._metadata() if self._metadata else None
+                self._known = self._metadata() if self._metadata else None
                 marker = self._mapping.marker
                 self._verified = (
-                    markers.verify_marker(metadata, marker)
-                    if metadata is not None
+                    markers.verify_marker(self._known, marker)
+                    if self._known is not None
                     else markers.probe_marker(self._client, marker)
                 )
             return self._verified
 
     def _write(self, delivery: Delivery, marker: Marker) -> Written:
         client, mapping = self._client, self._mapping
+        begun = time.monotonic()
         found = markers.look_up(client, marker, delivery.marker)
         if found and found[0].get("DeletionMark") is True:
             raise Refused("E837", ref=_named(mapping.set_name, found[0]))
@@ -99,8 +108,12 @@ class OrdersTarget:
             others = tuple(str(record["Ref_Key"]) for record in found[1:] if record.get("DeletionMark") is not True)
             return Written(str(found[0]["Ref_Key"]), found[0], created=False, differences=[], others=others)
         refs = orders.resolve(client, mapping, delivery.body)
-        body = marker.put(orders.asked(mapping.build, delivery.body, refs), delivery.marker)
+        made = orders.asked(mapping.build, delivery.body, refs)
+        self._check(made, refs)
+        body = marker.put(made, delivery.marker)
         if not found:
+            if self._patience is not None and time.monotonic() - begun > self._patience:
+                raise TransportError("E802", asked=f"GET {mapping.set_name}", detail=f"> {self._patience:g} s")
             return writing.create(
                 client, mapping.set_name, body, lambda: markers.look_up(client, marker, delivery.marker)
             )
@@ -108,6 +121,16 @@ class OrdersTarget:
         if delivery.revision_no > 1 and written.differences:
             return self._changed(written, body)
         return written
+
+    def _check(self, body: Mapping[str, Any], refs: Mapping[str, str]) -> None:
+        """References that 1C must have; what was once seen is not asked for again."""
+        if self._known is None:
+            return
+        for set_name, wanted in rules.referred(self._known, self._mapping.set_name, body).items():
+            unseen = wanted - self._seen - set(refs.values())
+            if unseen:
+                orders.require(self._client, set_name, unseen)
+                self._seen = unseen if len(self._seen) > SEEN else self._seen | unseen
 
     def _changed(self, before: Written, body: Mapping[str, Any]) -> Written:
         """A posted document is unposted first: whatever breaks off then, the next delivery sees what is left to do."""

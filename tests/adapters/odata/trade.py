@@ -94,13 +94,14 @@ RULES = OrderMapping(
 
 def order(base: OdataBase, number: int = 1, **changes: Any) -> dict[str, Any]:
     """An order of a new customer for two goods of this base."""
+    store = "Catalog_Склады" if "Catalog_Склады" in base.store.tables else "Catalog_СтруктурныеЕдиницы"
     goods = [row["Ref_Key"] for row in base.rows("Catalog_Номенклатура") if not row["IsFolder"]][:2]
     return {
         "number": f"W-{number}",
         "created_at": "2026-11-20T21:30:00+00:00",
         "comment": "Позвонить О'Нилу до 18:00",
         "company": base.rows("Catalog_Организации")[0]["Ref_Key"],
-        "warehouse": base.rows("Catalog_Склады")[-1]["Ref_Key"],
+        "warehouse": base.rows(store)[-1]["Ref_Key"],
         "customer": {"name": "ООО «Ромашка»", "inn": "7707083893", "kpp": "770701001"},
         "lines": [
             {"offer_id": goods[0], "quantity": "3", "price": "10.10", "amount": "30.30"},
