@@ -131,6 +131,8 @@ def _one(ctx: Context, wish: Wish, choice: Choice, row: Row) -> None:
     elif not done:
         talk.print(tr("It has changed meanwhile; nothing was done.", "Оно успело измениться; ничего не сделано."))
         raise SystemExit(PARTIAL)
+    else:
+        talk.print(tr("Done.", "Сделано."))
 
 
 def _do(conn: Conn, wish: Wish, row: Row) -> bool:
