@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from syncd import journal
+from syncd import issues, journal
 from syncd.schedules import rows
 from syncd.schedules.scheduler import Beat, Job
 from syncd.store import access, partitions, runs
@@ -40,6 +40,7 @@ def _house(ctx: Context, beat: Beat) -> str:
         "idempotency keys": _idempotency,
         "schedule runs": lambda conn: rows.prune(conn, RUN_DAYS),
         "batches": lambda conn: _batches(conn, keep),
+        "issues": lambda conn: issues.prune(conn, keep),
     }
     gone = {}
     for name, remove in tasks.items():
