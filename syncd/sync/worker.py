@@ -19,7 +19,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from syncd.mappings import orders as orders_mapping
 from syncd.queue.broker import ACTOR, QUEUE
-from syncd.store import secrets
+from syncd.store import endpoints, secrets
 from syncd.store.db import Database, execute
 from syncd.store.endpoints import Endpoint
 from syncd.store.ids import new_id
@@ -149,8 +149,12 @@ class Worker:
                 swept = time.monotonic()
                 with self._ctx.db.transaction() as conn:
                     queued = receive.sweep(conn, idle_seconds=self._ctx.settings.exchange.idle_import_seconds)
+                    adopted = endpoints.adopt_everywhere(conn)
                 if queued:
                     log.info("uploads without an import were queued", packages=queued)
+                if adopted:
+                    log.info("orders that missed their new endpoint go there now", orders=adopted)
+                if queued or adopted:
                     self.ring()
             self._stopping.wait(min(2.0, self._ctx.settings.worker.poll_seconds * 2))
 

@@ -106,6 +106,17 @@ def test_an_order_placed_while_the_endpoint_was_made_is_adopted_later(conn: Conn
     assert endpoints.adopt(conn, "t") == 0
 
 
+def test_workers_find_such_orders_of_every_company(conn: Conn) -> None:
+    assert endpoints.adopt_everywhere(conn) == 0
+    for tenant in ("t", "acme"):
+        endpoints.add(conn, tenant, name="ut", kind="http_service", address="http://h", takes=["order"])
+        outbox.enqueue(conn, tenant, kind="order", key="1")
+    outbox.enqueue(conn, "without", kind="order", key="1")
+    execute(conn, "UPDATE outbox SET endpoint_id = NULL")
+    assert endpoints.adopt_everywhere(conn) == 2
+    assert endpoints.adopt_everywhere(conn) == 0
+
+
 def test_a_second_endpoint_for_orders_adopts_nothing(conn: Conn) -> None:
     first = made(conn)
     execute(conn, "UPDATE endpoint SET created_at = now() - interval '1 day'")
