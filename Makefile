@@ -4,10 +4,10 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench fuzz chaos clean
+.PHONY: help install demo test check bench bench-delivery fuzz chaos clean
 
 help:  ## this list / этот список
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 $(STAMP): requirements.lock pyproject.toml scripts/install
 	@sh scripts/install
@@ -28,6 +28,10 @@ check: $(STAMP)  ## format, lint, types, imports / формат, линтер, �
 
 bench: $(STAMP)  ## how fast it is here; BENCH_ARGS=… / измерить скорость на этой машине
 	@$(PYTHON) -m bench $(BENCH_ARGS)
+	@$(if $(BENCH_ARGS),true,$(PYTHON) -m bench.delivery)
+
+bench-delivery: $(STAMP)  ## only orders and claims; BENCH_ARGS=… / только заказы и очередь
+	@$(PYTHON) -m bench.delivery $(BENCH_ARGS)
 
 fuzz: $(STAMP)  ## mutated documents; FUZZ_ARGS="--seed 1" / испорченные документы через импорт
 	@$(PYTHON) -m fuzz $(FUZZ_ARGS)

@@ -1,0 +1,1 @@
+"""How fast orders are accepted, claimed and delivered."""
