@@ -33,11 +33,7 @@ def known(conn: Conn, tenant: str, name: str) -> Row:
 
 def state(row: Mapping[str, Any]) -> str:
     """How a base is, in a few words."""
-    words = {
-        "up": tr("up", "работает"), "degraded": tr("degraded", "с перебоями"), "down": tr("down", "недоступна"),
-        "maintenance": tr("maintenance", "регламентные работы"), "unknown": tr("unknown", "не проверялась"),
-    }  # fmt: skip
-    said = words[row["state"]] if row["called"] else tr("calls us", "вызывает нас сама")
+    said = word(row["state"]) if row["called"] else tr("calls us", "вызывает нас сама")
     if row["called"] and row["failing"]:
         said += f" ({row['failing']})"
     if not row["paused"]:
@@ -45,6 +41,14 @@ def state(row: Mapping[str, Any]) -> str:
     left = row["paused_until"]
     ends = f" {duration((left - left.now(left.tzinfo)).total_seconds())}" if left else ""
     return said + tr(", paused", ", на паузе") + ends
+
+
+def word(state: str) -> str:
+    """A state as it is said."""
+    return {
+        "up": tr("up", "работает"), "degraded": tr("degraded", "с перебоями"), "down": tr("down", "недоступна"),
+        "maintenance": tr("maintenance", "регламентные работы"), "unknown": tr("unknown", "не проверялась"),
+    }[state]  # fmt: skip
 
 
 @click.command("show")
@@ -63,7 +67,7 @@ def show(name: str, tenant: str, output: Format) -> None:
         return
     _overview(row, ways)
     columns = [
-        Column("at", tr("since", "с"), moment), Column("state", tr("state", "состояние")),
+        Column("at", tr("since", "с"), moment), Column("state", tr("state", "состояние"), word),
         Column("seconds", tr("for", "длилось"), duration),
         Column("failing", tr("failing", "что не прошло"), _text), Column("latency_ms", tr("latency", "отклик"), _ms),
         Column("message", tr("because", "почему")),
@@ -174,8 +178,9 @@ def ping(name: str, tenant: str, output: Format) -> None:
             detail = tr(en, ru)
             raise Refused("E937", name=name, detail=detail)
         way = probe.steps(endpoint.address, ca=endpoint.settings.get("ca"))
-        seen = pings.ask(ctx, tenant, row["id"])
-        assert seen is not None
+        asked = pings.ask(ctx, tenant, row["id"])
+        assert asked is not None
+        seen = asked.ping
         with ctx.db.transaction() as conn:
             row = known(conn, tenant, name)
     way = [*(each for each in way if each.error is None), _last(way, seen)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
@@ -34,6 +34,15 @@ log = structlog.get_logger(__name__)
 AT_ONCE: Final = 16
 """Bases one worker asks at the same time: one that hangs does not keep the others waiting."""
 _LOOK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A ping, and the state of the base before and after it."""
+
+    ping: Ping
+    before: State
+    after: State
 
 
 class Pingable(Pinged, Protocol):
@@ -107,7 +116,13 @@ class Pinger:
 
     def _ask(self, tenant: str, infobase_id: UUID) -> None:
         try:
-            ask(self._ctx, tenant, infobase_id, wanted=lambda: not self._stopping.is_set())
+            seen = ask(self._ctx, tenant, infobase_id, wanted=lambda: not self._stopping.is_set())
+            if seen and seen.before != seen.after:
+                error = seen.ping.error
+                log.info(
+                    "an infobase changed its state", tenant=tenant, infobase=str(infobase_id), before=seen.before,
+                    after=seen.after, failing=seen.ping.failing, code=error.code if error else None,
+                )  # fmt: skip
         except Database.UNREACHABLE as error:
             log.warning("a ping was not written: Postgres is away", error=str(error).strip())
         except Exception:
@@ -156,26 +171,21 @@ def claim(conn: Conn, timeout: float, limit: int) -> list[Row]:
     )  # fmt: skip
 
 
-def ask(ctx: Context, tenant: str, infobase_id: UUID, *, wanted: Callable[[], bool] = lambda: True) -> Ping | None:
+def ask(ctx: Context, tenant: str, infobase_id: UUID, *, wanted: Callable[[], bool] = lambda: True) -> Seen | None:
     """Ask one base now and write what it said; ``None`` when we do not call it. ``wanted`` is asked before writing."""
     with ctx.db.transaction() as conn:
         endpoint = endpoint_of(conn, tenant, infobase_id)
+        before = _state(conn, tenant, infobase_id)
     if endpoint is None:
         return None
     seen = ping(ctx, endpoint)
     if not wanted():
-        return seen
+        return Seen(seen, before, before)
     with ctx.db.transaction() as conn:
-        before = _state(conn, tenant, infobase_id)
         after = standing.record(conn, tenant, infobase_id, seen, ctx.settings.health)
-    if before != after:
-        log.info(
-            "an infobase changed its state", tenant=tenant, infobase=endpoint.infobase, before=before, after=after,
-            failing=seen.failing, code=seen.error.code if seen.error else None,
-        )  # fmt: skip
     if before in CLOSED and after not in CLOSED:
         ctx.doorbell.ring()
-    return seen
+    return Seen(seen, before, after)
 
 
 def ping(ctx: Context, endpoint: Endpoint) -> Ping:
