@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
@@ -82,10 +82,11 @@ class CompiledSource:
             if before is None:
                 found[record.key] = record
             else:
-                self._add(before, record)
+                self.add(before, record)
         return list(found.values())
 
-    def _add(self, into: Record, record: Record) -> None:
+    def add(self, into: Record, record: Record) -> None:
+        """Put a second record of the same key into the first."""
         for name, value in record.fields.items():
             before = into.fields.get(name)
             how = _COMBINE.get(self.combines.get(name, "last"), _last)
@@ -113,6 +114,26 @@ class CompiledSource:
             return Cell(name, source_of(rule), how(rule), raw, get(row))
         except MappingError as error:
             return Cell(name, source_of(rule), how(rule), raw, None, error)
+
+
+def combine_sources(made: Sequence[tuple[CompiledSource, Iterable[Record]]]) -> list[Record]:
+    """Records of all sources of one section that were read together, one per key.
+
+    A field that is summed and that one source states is stated by all: a sum of nothing is zero (a reserve that ended).
+    """
+    found: dict[tuple[Any, ...], Record] = {}
+    sums = {name for source, _ in made for name, how_ in source.combines.items() if how_ == "sum"}
+    for source, records in made:
+        for record in source.combined(records):
+            before = found.get(record.key)
+            if before is None:
+                found[record.key] = record
+            else:
+                source.add(before, record)
+    for record in found.values():
+        for name in sums - record.fields.keys():
+            record.fields[name] = Decimal(0)
+    return list(found.values())
 
 
 def how(rule: Rule) -> str:

@@ -20,7 +20,7 @@ from jsonschema_rs import validator_for
 from syncd.errors import MappingError
 from syncd.mappings import convert, expression
 from syncd.mappings.compare import compare, effects
-from syncd.mappings.compiled import CompiledSource, compile_mapping
+from syncd.mappings.compiled import CompiledSource, combine_sources, compile_mapping
 from syncd.mappings.lint import lint
 from syncd.mappings.loading import Mapping, read
 from syncd.mappings.query import Query
@@ -380,3 +380,17 @@ def test_the_folder_of_presets_holds_what_is_documented() -> None:
     assert {path.name for path in Path(PRESETS).glob("*.yaml") if "cases" not in path.name} == {
         "orders.yaml", *(f"{name}.yaml" for name in NAMES),
     }  # fmt: skip
+
+
+def test_sources_read_together_make_one_record_and_a_sum_of_nothing_is_zero() -> None:
+    text = """
+stocks:
+  - {name: a, from: A/Balance, fields: {offer_id: O, warehouse_id: W, on_hand: N}}
+  - {name: b, from: B/Balance, fields: {offer_id: O, warehouse_id: W, reserved: {from: N, combine: sum}}}
+"""
+    here, there = compile_mapping(load(text), MOSCOW)
+    rows = [{"O": "x", "W": "w", "N": 5}, {"O": "y", "W": "w", "N": 7}]
+    stock = [record for row in rows if (record := here.run(row)) is not None]
+    reserve = [record for n in (1, 2) if (record := there.run({"O": "x", "W": "w", "N": n})) is not None]
+    found = {record.key[0]: record.fields for record in combine_sources([(here, stock), (there, reserve)])}
+    assert found == {"x": {"on_hand": 5, "reserved": 3}, "y": {"on_hand": 7, "reserved": 0}}
