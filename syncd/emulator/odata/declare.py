@@ -9,6 +9,7 @@ is a name and a type: ``s25`` text of 25 characters (``s``: any length), ``n2`` 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -22,8 +23,9 @@ _SIMPLE: Final = {
 _ROLES: Final = {"!": Role.DIMENSION, "#": Role.RESOURCE}
 
 
+@cache
 def declared(name: str) -> Schema:
-    """The schema of the file ``<name>.model`` of this package."""
+    """The schema of the file ``<name>.model`` of this package. Bases share it: nobody changes a schema."""
     text = files(__package__).joinpath(f"{name}.model").read_text(encoding="utf-8")
     schema = Schema()
     current: EntityType | None = None

@@ -73,7 +73,7 @@ def connect() -> Iterator[Connect]:
         def start(preset: str = "ut11", **rest: Any) -> Wire:
             running = stack.enter_context(OdataBase(preset, **{"size": 20, **rest}).running())
             auth = (running.user.encode(), running.password.encode())
-            return Wire(running, stack.enter_context(httpx.Client(auth=auth, timeout=20)))
+            return Wire(running, stack.enter_context(httpx.Client(auth=auth, timeout=20, verify=False)))
 
         yield start
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -53,9 +53,9 @@ def test_the_failure_of_a_handler_is_word_for_word_what_was_captured(odata: Wire
     ],
 )
 def test_xml_errors_have_the_elements_of_captured_ones(odata: Wire, captured: str, address: str, status: int) -> None:
-    expected = ElementTree.fromstring(corpus(f"errors/{captured}").read_bytes())
+    expected = ET.fromstring(corpus(f"errors/{captured}").read_bytes())
     answer = odata.get(address)
-    found = ElementTree.fromstring(answer.content)
+    found = ET.fromstring(answer.content)
     assert answer.status_code == status
     assert [element.tag for element in found.iter()] == [element.tag for element in expected.iter()]
     assert found.findtext(f"{META}code") == expected.findtext(f"{META}code")
@@ -87,4 +87,4 @@ def test_addresses_that_lead_nowhere_have_codes_of_their_own(odata: Wire, addres
 
 def test_text_of_the_client_is_escaped_in_xml(odata: Wire) -> None:
     answer = odata.get("Catalog_Валюты?$select=<b>%26")
-    assert "<b>&" in (ElementTree.fromstring(answer.content).findtext(f"{META}message") or "")
+    assert "<b>&" in (ET.fromstring(answer.content).findtext(f"{META}message") or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -19,14 +19,14 @@ def point(odata: Wire, node: str) -> str:
     return f"DataExchangePoint='{odata.base.url}{PLAN}(guid'{node}')'"
 
 
-def packet(odata: Wire, number: int, node: str = "") -> ElementTree.Element:
+def packet(odata: Wire, number: int, node: str = "") -> ET.Element:
     answer = odata.send("POST", f"SelectChanges?{point(odata, node or odata.base.nodes()[0])}&MessageNo={number}")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith("application/atom+xml")
-    return ElementTree.fromstring(answer.content)
+    return ET.fromstring(answer.content)
 
 
-def classes(feed: ElementTree.Element) -> list[str]:
+def classes(feed: ET.Element) -> list[str]:
     found = [entry.find(f"{ATOM}category") for entry in feed.findall(f"{ATOM}entry")]
     return [category.get("term", "").removeprefix("StandardODATA.") for category in found if category is not None]
 

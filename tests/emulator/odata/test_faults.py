@@ -141,7 +141,7 @@ def test_an_address_outside_the_publication_is_the_web_servers_404(odata: Wire) 
 def test_more_requests_than_sessions_get_406(connect: Connect) -> None:
     base = connect(manners=Manners(pool_size=1, pool_timeout=0.05),
                    faults=OdataFaults())  # fmt: skip
-    sessions = base.base._publication.sessions  # noqa: SLF001
+    sessions = base.base._publication.sessions
     assert sessions.enter()
     assert base.get("Catalog_Валюты").status_code == 406
     sessions.leave()
@@ -211,8 +211,8 @@ def test_the_pages_are_those_met_in_the_wild(odata: Wire) -> None:
         assert odata.get("Catalog_Валюты").text.strip() == expected
     odata.base.fail_next("blocked")
     body = odata.get("Catalog_Валюты").content
-    expected = corpus("errors/session_blocked_403_virtual_resource.json").read_bytes()
-    assert body.startswith(b"\xef\xbb\xbf") == expected.startswith(b"\xef\xbb\xbf")
+    blocked = corpus("errors/session_blocked_403_virtual_resource.json").read_bytes()
+    assert body.startswith(b"\xef\xbb\xbf") == blocked.startswith(b"\xef\xbb\xbf")
     for text in ("#exception", "Начало сеанса с информационной базой запрещено", "Ведутся технические работы"):
         assert text.encode() in body
-        assert text.encode() in expected
+        assert text.encode() in blocked

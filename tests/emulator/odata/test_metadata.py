@@ -53,7 +53,7 @@ def test_every_set_of_a_preset_is_one_of_the_real_configuration(preset: str, cap
 @pytest.mark.parametrize(("preset", "captured"), PRESETS)
 def test_functions_and_their_results_are_declared_as_in_the_real_configuration(preset: str, captured: str) -> None:
     def functions(root: etree._Element) -> dict[tuple[str | None, str], tuple[object, ...]]:
-        found = {}
+        found: dict[tuple[str | None, str], tuple[object, ...]] = {}
         for one in root.iter(f"{EDM}FunctionImport"):
             parameters = [(item.get("Name"), item.get("Type")) for item in one.findall(f"{EDM}Parameter")]
             key = (one.get("Name"), str(parameters[0][1]))
@@ -112,9 +112,8 @@ def test_a_written_document_is_read_back_as_the_same_schema(preset: str) -> None
         assert other.type.collections.keys() == made.type.collections.keys()
         for prop in made.type.props.values():
             found = other.type.props[prop.name]
-            assert (found.type, found.composite, found.nullable) == (prop.type, prop.composite, prop.nullable), (
-                prop.name
-            )
+            assert (found.type, found.composite) == (prop.type, prop.composite), prop.name
+            assert found.nullable == (prop.nullable and prop.name not in made.type.key), prop.name
         if made.name.startswith("Accum") and made.kind is Kind.RECORDS:
             for role in (Role.DIMENSION, Role.RESOURCE):
                 assert other.type.of_role(role) == made.type.of_role(role)

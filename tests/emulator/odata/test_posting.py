@@ -28,7 +28,7 @@ def posted(odata: Wire, status: str = "КОтгрузке", **rest: Any) -> dict
 def reserved(odata: Wire, row: dict[str, Any]) -> float:
     good = row["Товары"][0]["Номенклатура_Key"]
     rows = odata.rows(f"{FREE}/Balance(Condition='Номенклатура_Key eq guid''{good}''')")
-    return sum(row["ВРезервеПодЗаказBalance"] for row in rows)
+    return float(sum(row["ВРезервеПодЗаказBalance"] for row in rows))
 
 
 def test_posting_makes_movements_and_sets_the_flag(odata: Wire) -> None:
@@ -118,10 +118,12 @@ def test_a_shipment_takes_goods_and_makes_a_debt_that_a_payment_settles(odata: W
     head = {name: order[name] for name in ("Партнер_Key", "Контрагент_Key", "Валюта_Key")}
     lines = [{name: good[name] for name in ("LineNumber", "Номенклатура_Key", "Характеристика_Key", "Склад_Key",
                                              "Количество", "СуммаСНДС", "КодСтроки")}]  # fmt: skip
-    stock = f"AccumulationRegister_ТоварыНаСкладах/Balance(Condition='Номенклатура_Key eq guid''{good['Номенклатура_Key']}''')"
+    condition = f"Номенклатура_Key eq guid''{good['Номенклатура_Key']}''"
+    stock = f"AccumulationRegister_ТоварыНаСкладах/Balance(Condition='{condition}')"
     before = sum(row["ВНаличииBalance"] for row in odata.rows(stock))
     shipment = odata.base.create("Document_РеализацияТоваровУслуг",
-                                 {"Date": "2026-05-06T10:00:00", **head, **link, "СуммаДокумента": 30, "Товары": lines})  # fmt: skip
+                                 {"Date": "2026-05-06T10:00:00", **head, **link, "СуммаДокумента": 30,
+                                  "Товары": lines})  # fmt: skip
     odata.base.post("Document_РеализацияТоваровУслуг", str(shipment["Ref_Key"]))
     assert sum(row["ВНаличииBalance"] for row in odata.rows(stock)) == before - 3
     assert [row["СуммаBalance"] for row in odata.rows(mine)] == [30]
@@ -136,14 +138,14 @@ def test_a_shipment_takes_goods_and_makes_a_debt_that_a_payment_settles(odata: W
 
 def test_an_order_of_the_small_firm_is_posted_by_its_own_rules(unf: Wire) -> None:
     model = unf.rows("Document_ЗаказПокупателя?$top=1")[0]
-    body = {"Date": "2026-05-05T10:00:00", "НомерВходящегоДокумента": "Z" * 40, "Организация_Key": model["Организация_Key"],
+    body = {"Date": "2026-05-05T10:00:00", "НомерВходящегоДокумента": "Z" * 40,
+            "Организация_Key": model["Организация_Key"],
             "Запасы": [{"LineNumber": 1, "Номенклатура_Key": model["Запасы"][0]["Номенклатура_Key"], "Количество": 2,
                         "Всего": 20.5}]}  # fmt: skip
     made = unf.write("POST", "Document_ЗаказПокупателя", body).json()
     assert made["СуммаДокумента"] == 20.5
     assert made["НомерВходящегоДокумента"] == "Z" * 30
     assert unf.send("POST", f"Document_ЗаказПокупателя(guid'{made['Ref_Key']}')/Post").status_code == 200
-    rows = unf.rows(
-        f"AccumulationRegister_ЗаказыПокупателей/Balance?$filter=ЗаказПокупателя_Key eq guid'{made['Ref_Key']}'"
-    )
+    mine = f"$filter=ЗаказПокупателя_Key eq guid'{made['Ref_Key']}'"
+    rows = unf.rows(f"AccumulationRegister_ЗаказыПокупателей/Balance?{mine}")
     assert [row["КоличествоBalance"] for row in rows] == [2]

@@ -75,7 +75,7 @@ def test_turnovers_add_up_to_the_difference_of_balances(odata: Wire) -> None:
     moved = {
         row["Номенклатура_Key"]: row for row in odata.rows(f"{FREE}/Turnovers({period},Dimensions='Номенклатура')")
     }
-    ordered = {line["Номенклатура_Key"] for order in odata.base.documents("ЗаказКлиента") for line in order["Товары"]}  # type: ignore[union-attr,index,call-overload]
+    ordered = {line["Номенклатура_Key"] for order in odata.base.documents("ЗаказКлиента") for line in order["Товары"]}  # type: ignore[union-attr,index]
     assert moved.keys() <= ordered
     assert moved
 
@@ -102,7 +102,8 @@ def test_the_register_itself_gives_recorders_with_their_movements(odata: Wire) -
 
 def slice_of(odata: Wire, call: str) -> dict[tuple[str, ...], float]:
     rows = odata.rows(call)
-    found = {(row["Номенклатура_Key"], row["Характеристика_Key"], row["ВидЦены_Key"]): row["Цена"] for row in rows}
+    names = ("Номенклатура_Key", "Характеристика_Key", "ВидЦены_Key")
+    found: dict[tuple[str, ...], float] = {tuple(row[name] for name in names): row["Цена"] for row in rows}
     assert len(found) == len(rows)
     return found
 
@@ -129,7 +130,8 @@ def test_a_new_price_replaces_the_old_one_from_its_day_on(odata: Wire) -> None:
     made = odata.base.create("Document_УстановкаЦенНоменклатуры", {"Date": "2026-06-01T00:00:00", "Товары": [line]})
     odata.base.post("Document_УстановкаЦенНоменклатуры", str(made["Ref_Key"]))
     assert slice_of(odata, f"{PRICES}_RecordType/SliceLast")[key] == 1.5
-    before = f"{PRICES}_RecordType/SliceLast(Period=datetime'2026-05-31T00:00:00',Condition='Номенклатура_Key eq guid''{key[0]}''')"
+    good = f"Номенклатура_Key eq guid''{key[0]}''"
+    before = f"{PRICES}_RecordType/SliceLast(Period=datetime'2026-05-31T00:00:00',Condition='{good}')"
     assert slice_of(odata, before)[key] == old["Цена"]
     assert slice_of(odata, f"{PRICES}_RecordType/SliceFirst")[key] == old["Цена"]
     odata.base.unpost("Document_УстановкаЦенНоменклатуры", str(made["Ref_Key"]))
@@ -137,9 +139,8 @@ def test_a_new_price_replaces_the_old_one_from_its_day_on(odata: Wire) -> None:
 
 
 def test_a_slice_expands_references_beside_their_keys(odata: Wire) -> None:
-    row = odata.rows(
-        f"{PRICES}_RecordType/SliceLast?$top=1&$select=Номенклатура_Key,Номенклатура/Артикул&$expand=Номенклатура"
-    )[0]
+    options = "$top=1&$select=Номенклатура_Key,Номенклатура/Артикул&$expand=Номенклатура"
+    row = odata.rows(f"{PRICES}_RecordType/SliceLast?{options}")[0]
     assert row["Номенклатура_Key"] != EMPTY
     assert row["Номенклатура"].keys() == {"Артикул"}
 
