@@ -61,13 +61,15 @@ class Maintenance(SessionRefused):
 
 
 _LICENCE = re.compile(
-    r"лицензи|максимальное количество пользователей|no free licen[sc]es|licen[sc]e not found|maximum number of users",
+    r"свободн\w+ лицензи|не найдена лицензия. не обнаружен ключ|максимальное количество пользователей"
+    r"|no free licen[sc]es|licen[sc]e not found. software protection|maximum number of users",
     re.IGNORECASE,
 )
 _MAINTENANCE = re.compile(
-    r"начало сеанса\b.*\bзапрещено|ведутся технические работы|технологическ\w+ работ"
-    r"|session start\b.*\b(?:denied|prohibited)"
-    r"|монопольн\w+ режим|exclusive mode|обновлени\w+ (?:конфигурации|информационной базы)"
+    r"начало сеанса\b.*\bзапрещено|ведутся технические работы|session start\b.*\b(?:denied|prohibited)", re.IGNORECASE
+)
+_MAINTENANCE_OF_PLATFORM = re.compile(
+    r"технологическ\w+ работ|монопольн\w+ режим|exclusive mode|обновлени\w+ (?:конфигурации|информационной базы)"
     r"|заблокирован\w* для обновления",
     re.IGNORECASE,
 )
@@ -150,17 +152,20 @@ def _meaning(status: int, problem: Problem, asked: str) -> SyncdError:
 
 
 def _by_text(status: int, problem: Problem, asked: str, detail: str) -> SyncdError | None:
-    """Conditions that 1C tells in words, in whatever frame they come."""
+    """Conditions that 1C tells in words, in whatever frame they come. What the configuration's own code says (a licence
+    to sell, a password of another service) is none of them: an order must not wait for ever for that to pass.
+    """
     text = problem.text
     if problem.kind in {"page", "nothing"}:
         return None
-    if _MAINTENANCE.search(text):
+    of_platform = problem.kind in {"exception", "platform"}
+    if _MAINTENANCE.search(text) or (of_platform and _MAINTENANCE_OF_PLATFORM.search(text)):
         return _paused(Maintenance("E805", asked=asked, detail=detail), MAINTENANCE_SECONDS)
     if _LICENCE.search(text):
         return _paused(SessionRefused("E806", asked=asked, detail=detail), BUSY_SECONDS)
-    if _LOGIN.search(text):
+    if of_platform and _LOGIN.search(text):
         return ConfigError("E813", asked=asked, detail=detail)
-    if _NO_BASE.search(text):
+    if of_platform and _NO_BASE.search(text):
         return TransportError("E804", asked=asked, detail=detail)
     if _LOCK.search(text) or _BROKEN.search(text):
         return _paused(TransportError("E810", asked=asked, detail=detail), BUSY_SECONDS)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from syncd.adapters.odata import markers, orders, rules, writing
 from syncd.adapters.odata.answers import Record
 from syncd.adapters.odata.client import Client
+from syncd.adapters.odata.endpoint import configured
 from syncd.adapters.odata.literals import read_moment
 from syncd.adapters.odata.locks import Lock, unlocked
 from syncd.adapters.odata.markers import Marker
@@ -20,6 +21,8 @@ from syncd.adapters.odata.writing import Written
 from syncd.adapters.ports import Delivery, Receipt
 from syncd.errors import ConfigError, DataError, MappingError, Refused, RemoteError, SyncdError, TransportError
 from syncd.mappings.metadata import Metadata
+from syncd.mappings.write import CompiledWrite
+from syncd.store.endpoints import Endpoint as Stored
 
 SHOWN: Final = 20
 """Differences that are kept of an answer."""
@@ -175,6 +178,20 @@ class OrdersTarget:
             posted=record.get("Posted") is True,
             answer={name: value for name, value in answer.items() if value not in ([], None)},
         )
+
+
+def open_orders(
+    endpoint: Stored, password: str | None, write: CompiledWrite, *, metadata: Callable[[], Metadata | None],
+    lock: Lock,
+) -> OrdersTarget:  # fmt: skip
+    """The target of a stored endpoint, by its mapping. Raises ConfigError E838 for settings that cannot be used."""
+    settings = configured(
+        endpoint.address, endpoint.settings, password, zone=endpoint.zone, concurrency=endpoint.concurrency,
+        seconds=endpoint.timeout_seconds,
+    )  # fmt: skip
+    mapping = rules.order_mapping(write, settings.clock)
+    # the engine gives a delivery two timeouts and a little: one to prepare, one to write
+    return OrdersTarget(Client(settings), mapping, metadata=metadata, lock=lock, patience=endpoint.timeout_seconds)
 
 
 @contextmanager

@@ -147,6 +147,20 @@ def test_words_of_1c_come_before_statuses(
     assert isinstance(written, kind if not_done else UnknownOutcome)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "У контрагента не найдена лицензия на продажу алкоголя",
+        "Неправильное имя или пароль сервиса доставки",
+        "Требуется обновление конфигурации весов",
+        "Установлен монопольный режим кассы",
+    ],
+)
+def test_words_of_the_configuration_are_not_taken_for_those_of_the_platform(text: str) -> None:
+    error = failures.of_answer(500, frame(text), write=True, asked="POST Document_X")
+    assert isinstance(error, RemoteError | Refused)
+
+
 def test_a_404_without_a_word_of_1c_says_nothing_of_an_object() -> None:
     for body in (b"", b"<html>Not Found</html>", b'{"status":404}', b"not found"):
         error = failures.of_answer(404, body, write=False, asked="GET Catalog_X")

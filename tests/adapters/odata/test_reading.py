@@ -263,3 +263,18 @@ def test_a_fault_in_the_middle_of_a_read_is_never_its_end(base: OdataBase, fault
     base.fail_next(fault, after=1)
     with pytest.raises((TransportError, ConfigError)):
         list(Pull(connected(base), "Catalog_Номенклатура", page_size=5))
+
+
+@pytest.mark.parametrize(
+    ("register", "key"),
+    [
+        ("InformationRegister_ШтрихкодыНоменклатуры", ("Штрихкод",)),
+        ("AccumulationRegister_СвободныеОстатки", ("Recorder", "Recorder_Type")),
+        ("AccumulationRegister_СвободныеОстатки_RecordType", ("Recorder", "LineNumber", "Recorder_Type")),
+    ],
+)
+def test_registers_are_read_by_their_own_keys(base: OdataBase, register: str, key: tuple[str, ...]) -> None:
+    pull = Pull(connected(base), register, key=key, page_size=5)
+    found = [tuple(record[part] for part in key) for batch in pull for record in batch.records]
+    assert len(found) == len(set(found)) == len(base.rows(register))
+    assert pull.partial == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,10 +11,12 @@ import pytest
 
 from syncd.adapters.odata import describe, rules
 from syncd.adapters.odata.endpoint import MAX_URL, configured
-from syncd.adapters.odata.target import OrdersTarget
+from syncd.adapters.odata.locks import unlocked
+from syncd.adapters.odata.target import OrdersTarget, open_orders
 from syncd.emulator.odata import Fault, OdataBase
 from syncd.errors import ConfigError, MappingError, Refused, TransportError
 from syncd.mappings.write import CompiledWrite, compile_write
+from syncd.store.endpoints import Endpoint as Stored
 from tests.adapters.odata.trade import connected, delivery, engine, order
 from tests.mappings.test_check import mapping
 
@@ -137,3 +140,19 @@ def test_a_stored_endpoint_is_opened_with_its_settings() -> None:
     for wrong in ({"session": "x"}, {"format": "csv"}):
         with pytest.raises(ConfigError, match="E838"):
             configured("https://host/base", wrong, None, zone="Asia/Omsk", concurrency=1, seconds=60)
+
+
+def test_a_stored_endpoint_delivers_by_its_mapping() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with OdataBase("ut11", seed=1, size=12).running() as base:
+        stored = Stored(
+            tenant="t", id=UUID(int=1), name="1c", kind="odata", infobase_id=None, infobase=None, zone="Europe/Moscow",
+            address=base.url, settings={"login": base.user}, takes=("order",), concurrency=2, rate_per_second=None,
+            timeout_seconds=60, paused=False, paused_at=None, paused_until=None, pause_reason=None, paused_by=None,
+            closed=False, closed_until=None, closed_code=None, failures=0, recovered_at=None, disabled_at=None,
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        known = describe.metadata(connected(base))
+        to = open_orders(stored, base.password, compiled("ut11"), metadata=lambda: known, lock=unlocked)
+        assert to.deliver(delivery(order(base))).posted is True
+        to.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,7 +16,8 @@ from syncd.adapters.odata.failures import Missing
 from syncd.adapters.odata.filters import equals
 from syncd.adapters.odata.markers import Marker
 from syncd.emulator.odata import Fault, Manners, OdataBase
-from syncd.errors import RemoteError, UnknownOutcome
+from syncd.errors import ConfigError, RemoteError, UnknownOutcome
+from syncd.mappings import metadata_reader
 from syncd.mappings.metadata import Metadata, Property, Shape
 from tests.adapters.odata.conftest import Asked, Reply, Site, rows
 from tests.adapters.odata.trade import MARKER, ORDERS, connected, heard
@@ -201,3 +204,16 @@ def test_of_several_the_one_that_counts_is_the_same_for_all() -> None:
     ]
     for order in (several, several[::-1]):
         assert [record["Ref_Key"] for record in sorted(order, key=markers.precedence)] == ["3", "2", "1"]
+
+
+def test_the_metadata_of_a_real_configuration_has_the_fields_for_a_mark(corpus: Path) -> None:
+    marks = {
+        "ut11.4": Marker(ORDERS, "НомерПоДаннымКлиента"),
+        "unf1.6": Marker("Document_ЗаказПокупателя", "НомерВходящегоДокумента"),
+    }
+    for name, marker in marks.items():
+        with gzip.open(corpus / "odata" / "metadata" / f"{name}.edmx.gz") as stream:
+            known = metadata_reader.read(stream)
+        assert markers.verify_marker(known, marker).whole is False  # it states no lengths
+        with pytest.raises(ConfigError, match="E828"):
+            markers.verify_marker(known, Marker(marker.set_name, "ExternalRunKey"))
