@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import psycopg
 from lxml import etree
 
 from bench import latency
-from bench.base import OUT, Documents, Parameters, State, find
+from bench.base import OUT, Documents, Parameters, Shape, State, find
 from bench.report import Line, show, show_latency, show_phases
 from bench.worker import Measured
 from syncd import embedded
@@ -44,7 +44,8 @@ def job(*arguments: str) -> Measured:
 def main(arguments: list[str] | None = None) -> list[Line]:
     """Measure, print, and return what was printed."""
     options = _options(arguments)
-    parameters = Parameters(options.products, options.offers or options.products * _OFFERS // 1000)
+    offers = options.offers or options.products * _OFFERS // 1000
+    parameters = Parameters(options.products, offers, shape=options.shape)
     documents = find(parameters, options.out) or _generate(parameters, options.out)
     with _database() as url:
         print(machine(url), flush=True)
@@ -65,6 +66,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--products", type=_number, default=100_000, help=tr("products", "товаров"))
     parser.add_argument("--offers", type=_number, help=tr("about so many offers", "примерно столько предложений"))
+    shape = tr("2.07, or 3.1 in split files", "2.07 или 3.1 раздельными файлами")
+    parser.add_argument("--shape", choices=get_args(Shape), default="2.07", help=shape)
     parser.add_argument("--only", choices=NAMES, help=tr("measure this alone", "измерить только это"))
     parser.add_argument("--quiet", type=float, default=15.0, help=tr("seconds of quiet", "секунд тишины"))
     parser.add_argument("--profile", action="store_true", help=tr("where the time goes", "на что уходит время"))

@@ -10,8 +10,11 @@ from typing import Final, Literal
 
 from syncd.emulator.catalogue import TradeBase
 from syncd.emulator.documents import standard_export
+from syncd.emulator.documents31 import split_export
 
 State = Literal["first", "changed"]
+Shape = Literal["2.07", "3.1"]
+"""Of the documents: goods and offers in one file each, or 3.1 as УТ 11.5 splits it for Bitrix."""
 
 OUT: Final = Path(__file__).parent / "out"
 SEED: Final = 1
@@ -20,7 +23,7 @@ SHARE: Final = 0.05
 _NAMES: Final = 0.8  # a name changes its product and its offers; prices and stocks change offers only
 WAREHOUSES: Final = 5
 _OFFERS_OF_VARIED: Final = 4  # a product that has characteristics has 2 to 6 of them, each number as often
-_FORMAT: Final = 2  # grows when the same parameters begin to give other documents
+_FORMAT: Final = 3  # grows when the same parameters begin to give other documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,13 @@ class Parameters:
     offers: int
     seed: int = SEED
     share: float = SHARE
+    shape: Shape = "2.07"
     format: int = _FORMAT
 
     @property
     def folder(self) -> str:
         """The name of the folder for these documents."""
-        return f"{self.products}-{self.offers}"
+        return f"{self.products}-{self.offers}" + ("" if self.shape == "2.07" else f"-{self.shape}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Documents:
     changed: dict[str, int]
 
     def files(self, state: State) -> list[Path]:
-        """The documents of one state in the order in which 1C sends them: goods, then offers."""
-        return sorted((self.folder / state).glob("*.xml"))
+        """The documents of one state in the order in which 1C sends them, in which their folders are named."""
+        return sorted((self.folder / state).glob("*/*.xml"))
 
     def size(self, state: State) -> int:
         """Bytes of all documents of a state."""
@@ -73,11 +77,11 @@ def write(parameters: Parameters, out: Path = OUT) -> Documents:
     folder = out / parameters.folder
     shutil.rmtree(folder, ignore_errors=True)
     base = _base(parameters)
-    _export(base, folder / "first")
+    _export(base, parameters.shape, folder / "first")
     names = parameters.share * _NAMES
     others = parameters.share - names
     base.change(names=names, prices=others, stocks=others)
-    _export(base, folder / "changed")
+    _export(base, parameters.shape, folder / "changed")
     told = {"parameters": asdict(parameters), "offers": base.offer_count(), "changed": _changed(parameters, base)}
     (folder / "base.json").write_text(json.dumps(told), encoding="utf-8")
     return Documents(folder, base.offer_count(), _changed(parameters, base))
@@ -89,11 +93,12 @@ def _base(parameters: Parameters) -> TradeBase:
     return TradeBase.generate(parameters.seed, products=parameters.products, variants=variants, warehouses=WAREHOUSES)
 
 
-def _export(base: TradeBase, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for portion in standard_export(base):
+def _export(base: TradeBase, shape: Shape, folder: Path) -> None:
+    for number, portion in enumerate(split_export(base) if shape == "3.1" else standard_export(base)):
+        place = folder / f"{number:03d}"
+        place.mkdir(parents=True)
         for file in portion.files:
-            with (folder / file.name).open("wb") as stream:
+            with (place / file.name).open("wb") as stream:
                 stream.writelines(file.write())
 
 

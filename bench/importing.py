@@ -16,13 +16,14 @@ from syncd import log
 from syncd.config import Settings
 from syncd.queue.broker import Doorbell
 from syncd.store import packages, uploads
-from syncd.store.db import Conn, Database
-from syncd.store.merge import Counters, merge_entity
+from syncd.store.db import Database
+from syncd.store.merge import Counters
 from syncd.store.packages import PackageFile
 from syncd.store.stage import Stage
 from syncd.sync import imports
 from syncd.sync.context import Context
 from syncd.sync.imports import Result
+from syncd.sync.reading import Run
 
 TENANT: Final = "default"
 
@@ -82,11 +83,12 @@ def _clock(phases: dict[str, float], name: str) -> Iterator[None]:
 def _phases(phases: dict[str, float]) -> Iterator[None]:
     """Time the parts of the import that talk to Postgres: few calls, so that measuring them costs nothing."""
     begin = time.perf_counter()
+    merge_one = imports.merge_one
 
-    @wraps(merge_entity)
-    def merged(conn: Conn, name: str, **rest: Any) -> Counters:
+    @wraps(imports.merge_one)
+    def merged(state: Run, name: str) -> Counters:
         with _clock(phases, f"merge {name}"):
-            counters = merge_entity(conn, name, **rest)
+            counters = merge_one(state, name)
         phases["until merged"] = time.perf_counter() - begin
         return counters
 
@@ -99,7 +101,8 @@ def _phases(phases: dict[str, float]) -> Iterator[None]:
         return call
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(imports, "merge_entity", merged))
-        stack.enter_context(patch.object(Stage, "_copy", timed(Stage._copy, "copy")))
+        stack.enter_context(patch.object(imports, "merge_one", merged))
+        for method in ("_send", "_drain"):
+            stack.enter_context(patch.object(Stage, method, timed(getattr(Stage, method), "copy")))
         stack.enter_context(patch.object(Stage, "analyze", timed(Stage.analyze, "analyze")))
         yield

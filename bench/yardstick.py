@@ -14,47 +14,50 @@ from typing import Any, Final
 from lxml import etree
 from lxml.etree import _Element as Element
 
-_NS: Final = "{urn:1C.ru:commerceml_2}"
-_PRODUCT: Final = _NS + "Товар"
-_OFFER: Final = _NS + "Предложение"
-_ID: Final = _NS + "Ид"
-_NAME: Final = _NS + "Наименование"
+_FIRST: Final = 4096  # bytes in which the root stands
 
-_TEXTS: Final = {
-    _ID: "id",
-    _NAME: "name",
-    _NS + "Артикул": "sku",
-    _NS + "Код": "code",
-    _NS + "Штрихкод": "barcode",
-    _NS + "Описание": "description",
-    _NS + "Страна": "country",
-    _NS + "Количество": "total",
-}
-_IMAGE: Final = _NS + "Картинка"
-_UNIT: Final = _NS + "БазоваяЕдиница"
-_GROUPS: Final = _NS + "Группы"
-_MAKER: Final = _NS + "Изготовитель"
-_AXES: Final = _NS + "ХарактеристикиТовара"
-_PAIRS: Final = {
-    _NS + "ЗначенияСвойств": ("properties", _ID),
-    _NS + "ЗначенияРеквизитов": ("requisites", _NAME),
-    _NS + "СтавкиНалогов": ("tax", _NAME),
-}
-_PRICES: Final = _NS + "Цены"
-_WAREHOUSE: Final = _NS + "Склад"
-_PRICE: Final = {
-    _NS + "ИдТипаЦены": "type",
-    _NS + "ЦенаЗаЕдиницу": "value",
-    _NS + "Валюта": "currency",
-    _NS + "Единица": "unit",
-    _NS + "Коэффициент": "ratio",
-}
+
+class _Names:
+    """Full names of the elements of one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        ns = "{" + namespace + "}"
+        self.product = ns + "Товар"
+        self.offer = ns + "Предложение"
+        self.id = ns + "Ид"
+        self.texts = {
+            self.id: "id", ns + "Наименование": "name", ns + "Артикул": "sku", ns + "Код": "code",
+            ns + "Штрихкод": "barcode", ns + "Описание": "description", ns + "Страна": "country",
+            ns + "Количество": "total", ns + "НомерВерсии": "version", ns + "ПометкаУдаления": "deleted",
+        }  # fmt: skip
+        self.image = ns + "Картинка"
+        self.unit = ns + "БазоваяЕдиница"
+        self.groups = ns + "Группы"
+        self.maker = ns + "Изготовитель"
+        self.axes = ns + "ХарактеристикиТовара"
+        self.pairs = {
+            ns + "ЗначенияСвойств": ("properties", self.id),
+            ns + "ЗначенияРеквизитов": ("requisites", ns + "Наименование"),
+            ns + "СтавкиНалогов": ("tax", ns + "Наименование"),
+        }
+        self.prices = ns + "Цены"
+        self.warehouse = ns + "Склад"
+        self.rests = ns + "Остатки"
+        self.price = {
+            ns + "ИдТипаЦены": "type", ns + "ЦенаЗаЕдиницу": "value", ns + "Валюта": "currency",
+            ns + "Единица": "unit", ns + "ИдЕдиницыИзмерения": "unit", ns + "Коэффициент": "ratio",
+        }  # fmt: skip
+
+
+_NAMES: Final = {number: _Names(f"urn:1C.ru:commerceml_{number}") for number in (2, 3)}
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The products and offers of one document of schema 2.07."""
-    for _, element in etree.iterparse(str(path), tag=(_PRODUCT, _OFFER), remove_blank_text=True):
-        yield _record(element)
+    """The products and offers of one document of schema 2.07 or 3.1."""
+    with path.open("rb") as stream:
+        names = _NAMES[3 if b"commerceml_3" in stream.read(_FIRST) else 2]
+    for _, element in etree.iterparse(str(path), tag=(names.product, names.offer), remove_blank_text=True):
+        yield _record(element, names)
         element.clear()
         parent = element.getparent()
         while parent is not None and element.getprevious() is not None:
@@ -70,29 +73,34 @@ def count(paths: list[Path]) -> int:
     return total
 
 
-def _record(element: Element) -> dict[str, Any]:
+def _record(element: Element, names: _Names) -> dict[str, Any]:
     out: dict[str, Any] = {}
+    texts, pairs, price_fields = names.texts, names.pairs, names.price
     for item in element:
         tag = item.tag
-        if tag in _TEXTS:
-            out[_TEXTS[tag]] = item.text
-        elif tag == _WAREHOUSE:
+        if tag in texts:
+            out[texts[tag]] = item.text
+        elif tag == names.warehouse:
             out.setdefault("stocks", []).append((item.get("ИдСклада"), item.get("КоличествоНаСкладе")))
-        elif tag == _PRICES:
-            out["prices"] = [{_PRICE[part.tag]: part.text for part in price if part.tag in _PRICE} for price in item]
-        elif tag in _PAIRS:
-            name, key_tag = _PAIRS[tag]
+        elif tag == names.rests:
+            out["stocks"] = [tuple(part.text for part in warehouse) for rest in item for warehouse in rest]
+        elif tag == names.prices:
+            out["prices"] = [
+                {price_fields[part.tag]: part.text for part in price if part.tag in price_fields} for price in item
+            ]
+        elif tag in pairs:
+            name, key_tag = pairs[tag]
             out[name] = _pairs(item, key_tag)
-        elif tag == _IMAGE:
+        elif tag == names.image:
             out.setdefault("images", []).append(item.text)
-        elif tag == _UNIT:
+        elif tag == names.unit:
             attributes = {str(name): str(value) for name, value in item.attrib.items()}
-            out["unit"] = attributes, [[part.text for part in recount] for recount in item]
-        elif tag == _GROUPS:
+            out["unit"] = item.text, attributes, [[part.text for part in recount] for recount in item]
+        elif tag == names.groups:
             out["groups"] = [part.text for part in item]
-        elif tag == _MAKER:
+        elif tag == names.maker:
             out["manufacturer"] = {part.tag: part.text for part in item}
-        elif tag == _AXES:
+        elif tag == names.axes:
             out["axes"] = [[part.text for part in axis] for axis in item]
     return out
 

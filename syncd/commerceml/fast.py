@@ -99,6 +99,7 @@ class RecordFilter:
         context = self._price_types.copy()
         context.update(b"\x1f".join((encoding.encode(), kind.encode(), _without_flag(head, encoding))))
         label = _label(kind, first_record, encoding)
+        context.update(b"\x1f%d" % label)
         track.begin(_catalogue_id(kind, head, encoding), label, context.intdigest(), encoding)
         return track
 
@@ -232,33 +233,26 @@ class _Scan:
         then takes up fewer records than were let through, and nothing is learnt of such a document.
         """
         del last
-        buffer, track, base, owner = self._buffer, self._track, self._offset, self._owner
+        buffer, track, owner = self._buffer, self._track, self._owner
         assert track is not None
-        unchanged, identity_of = track.unchanged, self._identity_of
+        follows, find_start, end_before = track.follows, self._find_start, self._end_before
         aside = owner.hands and track.ready
         out: list[bytes] = []
         done = kept = 0  # what lies before `done` is settled; from `kept` on it goes to the parser
         at = self._find_start(0, len(buffer))
         while at >= 0 and not buffer[done:at].strip():
-            following = self._find_start(at + 1, len(buffer))
-            end = self._end_before(at, following)
+            following = find_start(at + 1, len(buffer))
+            end = end_before(at, following)
             if end < 0:
                 break
-            record, identity = buffer[at:end], identity_of(at, end)
-            if unchanged(record, identity):
-                out.append(buffer[kept:at])
+            record = buffer[at:end]
+            if follows(record) or self._leaves(track, record, at, end, aside=aside):
+                if kept < at:
+                    out.append(buffer[kept:at])
                 kept = end
-            elif aside:
-                track.put_aside(record, identity, base + at)
-                out.append(buffer[kept:at])
-                kept = end
-                if track.aside.size >= ASIDE_BYTES:
-                    owner.hand_over(ELEMENTS[self._kind], last=False)
-            else:
-                track.let_through(record, identity, base + at)
-                if owner.hands:  # the reader is to take it up before the next one is looked at
-                    done, at = end, following
-                    break
+            elif owner.hands:  # the reader is to take it up before the next one is looked at
+                done, at = end, following
+                break
             done, at = end, following
         owner.cut |= kept > 0
         out.append(buffer[kept:done])
@@ -274,6 +268,19 @@ class _Scan:
         if self._step != self._cut_records:
             owner.hand_over(ELEMENTS[self._kind], last=True)
         return b"".join(out)
+
+    def _leaves(self, track: Track, record: bytes, at: int, end: int, *, aside: bool) -> bool:
+        """Whether the record at ``at`` is not for the reader: it is unchanged, or put aside."""
+        identity = self._identity_of(at, end)
+        if track.unchanged(record, identity):
+            return True
+        if not aside:
+            track.let_through(record, identity, self._offset + at)
+            return False
+        track.put_aside(record, identity, self._offset + at)
+        if track.aside.size >= ASIDE_BYTES:
+            self._owner.hand_over(ELEMENTS[self._kind], last=False)
+        return True
 
     def _end_before(self, at: int, following: int) -> int:
         """Where the record at ``at`` ends, the next one beginning at ``following``; -1: more is needed, or it nests."""

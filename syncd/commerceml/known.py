@@ -30,7 +30,12 @@ NO_SIGNATURE: Final = 0xFFFF
 
 def key_of(identity: bytes, label: int) -> int:
     """The key of a record: its ``Ид`` in one kind of document."""
-    return xxh3_64_intdigest(identity, label)
+    return xxh3_64_intdigest(identity) ^ mask_of(label)
+
+
+def mask_of(label: int) -> int:
+    """Makes of the key of one kind of document that of another: ``key_of(x, 1) ^ mask_of(1) == key_of(x, 0)``."""
+    return label * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
 
 
 def _longs() -> array[int]:
@@ -80,6 +85,19 @@ class Known:
     def changed(self) -> bool:
         """Whether anything is to be stored anew."""
         return bool(self._fresh_keys) or READ in self._states
+
+    def skip_next(self, value: int) -> int:
+        """The same as ``skip`` for a record of which only the value is known: when it is the one after the one before
+        it, its key, else -1. The value is a hash of the ``Ид`` too.
+        """
+        at = self._expected
+        if at >= len(self.values) or self.values[at] != value or self._states[at] != UNSEEN:
+            return -1
+        self._expected = at + 1
+        self._states[at] = SKIPPED
+        self._skipped[self.signature_numbers[at]] += 1
+        self._order.append(at)
+        return self.keys[at]
 
     def skip(self, key: int, value: int) -> bool:
         """Whether the record may be skipped: its bytes are those of the last time, and nobody spoke of it since."""

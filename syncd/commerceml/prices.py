@@ -25,6 +25,7 @@ _FIELDS = {
 }
 _PLACES = 6
 _SIX_PLACES = Decimal("0.000001")
+_CENTS = Decimal("0.01")
 _NOTHING = Decimal(0)
 _ONE = Decimal(1)
 _PRECISE = DecimalContext(prec=120)
@@ -106,6 +107,8 @@ def _value(quoted: Decimal, ratio_text: str | None, extra: dict[str, Any]) -> di
 
 
 def _six_places(value: Decimal) -> Decimal:
+    if _PRECISE.same_quantum(value, _CENTS):  # as nearly all are
+        return value
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent >= -_PLACES:
         return value

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from xxhash import xxh3_64_intdigest
 
-from syncd.commerceml.known import Known, Signature, key_of
+from syncd.commerceml.known import Known, Signature, key_of, mask_of
 from syncd.model.records import BadRecord, Item, Record
 
 OWN = frozenset({"product", "offer", "price", "stock"})  # records whose key begins with the Ид of their element
@@ -60,15 +60,29 @@ class Track:
     aside: Aside = field(default_factory=Aside)
     _pending: deque[_Pending] = field(default_factory=deque)
     _closed: int = 0
+    _mask: int = 0
     _made: dict[tuple[str, tuple[object, ...]], None] = field(default_factory=dict)
     _bad: bool = False
 
     def begin(self, catalogue_id: str, label: int, context: int, encoding: str) -> None:
         """A container's records begin."""
         self.label, self.context, self.encoding = label, context, encoding
+        self._mask = mask_of(label)
         self.known.used.add(label)
         self.ready = False
         self.seen.append(Seen(catalogue_id, self.known.labels.setdefault(label, set())))
+
+    def follows(self, record: bytes) -> bool:
+        """Whether this record is the one that came here the last time too, unchanged: then it is remembered as stated,
+        and nobody needs to look for its Ид.
+        """
+        if self.encoding != "utf-8":  # what is stated is remembered by the hash of the Ид in UTF-8
+            return False
+        key = self.known.skip_next(xxh3_64_intdigest(record, self.context))
+        if key < 0:
+            return False
+        self.seen[-1].hashes.append(key ^ self._mask)
+        return True
 
     def unchanged(self, record: bytes, identity: bytes | None) -> bool:
         """Whether this record may be cut out: then it is remembered as stated."""

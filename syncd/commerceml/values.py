@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from lxml.etree import _Element as Element
@@ -18,6 +19,7 @@ _PLAIN = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,20})?").fullmatch
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?").fullmatch
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009\u2007'’]")
 _MAX_DIGITS = 60
+_SHORT = 8
 _GROUP = 3
 _TRUE = frozenset({"true", "1", "да", "истина", "yes", "так", "y"})
 _FALSE = frozenset({"false", "0", "нет", "ложь", "no", "ні", "n"})
@@ -56,6 +58,12 @@ def text_of(element: Element) -> str:
     return text.strip() if text else ""
 
 
+@lru_cache(maxsize=8192)
+def _plain(text: str) -> Decimal | None:
+    """A short number as machines write it; ``None`` for any other notation. Quantities repeat."""
+    return Decimal(text) if _PLAIN(text) else None
+
+
 def decimal(text: str | None, path: str) -> Decimal | None:
     """A number in any notation met in exchanges; empty is ``None``.
 
@@ -65,7 +73,11 @@ def decimal(text: str | None, path: str) -> Decimal | None:
     """
     if text is None:
         return None
-    if _PLAIN(text):
+    if len(text) <= _SHORT:
+        known = _plain(text)
+        if known is not None:
+            return known
+    elif _PLAIN(text):
         return Decimal(text)
     compact = _SPACES.sub(" ", text).replace("\u2212", "-").strip()
     if not compact:
@@ -152,6 +164,7 @@ def date_and_time(date: str | None, time: str | None, path: str) -> datetime | N
     return day.replace(hour=hour, minute=minute, second=second)
 
 
+@lru_cache(maxsize=1024)
 def currency(text: str | None) -> str:
     """Letters of ISO 4217 for the ways a currency is written; an unknown one stays, in capitals."""
     word = (text or "").strip().upper()

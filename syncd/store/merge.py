@@ -203,16 +203,38 @@ def _update_sql(entity: Entity) -> str:
     """  # noqa: S608 - names come from the model
 
 
-def _insert_sql(entity: Entity) -> str:
+@cache
+def insert_all_sql(name: str) -> str:
+    """Insert all that is staged but stubs, where nothing is stored: a key that is there already is an error."""
+    return f"{_into(ENTITIES[name])} WHERE NOT s.stub ORDER BY {_keys(ENTITIES[name], 's.')}"
+
+
+@cache
+def stated_already_sql(name: str) -> str:
+    """Forget stubs of what is stored: they say nothing more."""
+    entity = ENTITIES[name]
+    return f"""
+        DELETE FROM "{stage_name(name)}" s USING "{entity.plural}" t
+        WHERE s.stub AND t.tenant = %(tenant)s AND {_same_key(entity, "t", "s")}
+    """  # noqa: S608 - names come from the model
+
+
+def _into(entity: Entity) -> str:
     names = ", ".join(f'"{field.name}"' for field in entity.fields)
     values = ", ".join(_stated(field) for field in entity.fields)
     return f"""
+        INSERT INTO "{entity.plural}"
+            (tenant, {_keys(entity)}, {names}, extra, content_hash, source_seq, deleted_at)
+        SELECT %(tenant)s, {_keys(entity, "s.")}, {values}, s.extra::jsonb, s.content_hash, %(source_seq)s,
+               CASE WHEN s.deleted THEN now() END
+        FROM "{stage_name(entity.name)}" s
+    """  # noqa: S608 - names come from the model
+
+
+def _insert_sql(entity: Entity) -> str:
+    return f"""
         WITH created AS (
-            INSERT INTO "{entity.plural}"
-                (tenant, {_keys(entity)}, {names}, extra, content_hash, source_seq, deleted_at)
-            SELECT %(tenant)s, {_keys(entity, "s.")}, {values}, s.extra::jsonb, s.content_hash, %(source_seq)s,
-                   CASE WHEN s.deleted THEN now() END
-            FROM "{stage_name(entity.name)}" s
+            {_into(entity)}
             WHERE NOT EXISTS (
                 SELECT FROM "{entity.plural}" t WHERE t.tenant = %(tenant)s AND {_same_key(entity, "t", "s")}
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -53,16 +54,29 @@ _RENDER: Final[dict[Kind, Callable[[Any], str] | None]] = {
     "list": _json, "map": _json,
 }  # fmt: skip
 
-_Plan = tuple[tuple[Callable[[Any], str] | None, ...], tuple[tuple[str, Callable[[Any], str] | None], ...]]
+_Show = Callable[[Any], str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to render an entity: a row of nothing, where in it fields stand, and the key parts that are no texts."""
+
+    empty: list[str]
+    keys: int
+    shown: tuple[tuple[int, Callable[[Any], str]], ...]
+    places: dict[str, tuple[int, _Show]]
 
 
 @cache
 def _plan(name: str) -> _Plan:
-    """How to render the key and the fields of an entity."""
     entity = ENTITIES[name]
-    return (
-        tuple(_RENDER[field.kind] for field in entity.key),
-        tuple((field.name, _RENDER[field.kind]) for field in entity.fields),
+    keys = len(entity.key)
+    shows = [_RENDER[field.kind] for field in entity.key]
+    return _Plan(
+        empty=[NULL] * (keys + len(entity.fields) + 1) + ["f", "f"],
+        keys=keys,
+        shown=tuple((at, show) for at, show in enumerate(shows) if show is not None),
+        places={field.name: (at, _RENDER[field.kind]) for at, field in enumerate(entity.fields, start=keys)},
     )
 
 
@@ -71,25 +85,28 @@ def render(record: Record) -> tuple[bytes, str]:
 
     Raises ``DataError`` E215 when a text cannot be stored.
     """
-    key_plan, field_plan = _plan(record.entity)
-    stated = record.fields.get
-    nulls = 0
+    plan = _plan(record.entity)
+    values = plan.empty.copy()
+    nulls = len(values) - plan.keys - 2
+    if len(record.key) != plan.keys:
+        raise ValueError(f"a key of {record.entity} has {plan.keys} parts")
     try:
-        values = [v if show is None else show(v) for v, show in zip(record.key, key_plan, strict=True)]
-        for name, show in field_plan:
-            value = stated(name)
-            if value is None:
-                nulls += 1
-                values.append(NULL)
-            else:
-                values.append(value if show is None else show(value))
+        values[: plan.keys] = record.key
+        for at, key_show in plan.shown:
+            values[at] = key_show(values[at])
+        places = plan.places
+        for name, value in record.fields.items():
+            if value is not None and name in places:
+                at, show = places[name]
+                values[at] = value if show is None else show(value)
+                nulls -= 1
         if record.extra:
-            values.append(_json(record.extra))
-        else:
-            nulls += 1
-            values.append(NULL)
-        values.append("t" if record.deleted else "f")
-        values.append("t" if record.stub else "f")
+            values[-3] = _json(record.extra)
+            nulls -= 1
+        if record.deleted:
+            values[-2] = "t"
+        if record.stub:
+            values[-1] = "t"
         body = DELIMITER.join(values).encode()
         if len(body) > KEY_LIMIT:
             _fits_indexes(record)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import sql
+from xxhash import xxh3_64_intdigest
 
 from syncd.store.db import Conn, execute
 from syncd.store.stated import Seen, key_hash
@@ -92,7 +93,7 @@ def members(ordered: array[int]) -> Callable[[str], bool]:
     """Tells whether a key is among sorted hashes: at once where a set of them costs little memory."""
     if len(ordered) <= _CHUNK:
         known = frozenset(ordered)
-        return lambda text: key_hash(text) in known
+        return lambda text: xxh3_64_intdigest(text.encode()) in known  # ``key_hash``: no lone surrogates in Postgres
     return partial(holds, ordered)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from psycopg import sql
@@ -16,6 +18,7 @@ from syncd.store.rows import DELIMITER, KEY_LIMIT, NULL, Rows, Table, render
 __all__ = ["DELIMITER", "KEY_LIMIT", "NULL", "Stage", "render", "scope_name", "stage_name"]
 
 _FLUSH_BYTES: Final = 1 << 20
+_AHEAD_BYTES: Final = 8 << 20  # so much may wait for the server
 _FILE_SHIFT: Final = 40  # a row's number holds its file in the upper bits, so that a broken file can be taken back
 
 STAGE_TYPES: Final[dict[Kind, str]] = {
@@ -25,10 +28,23 @@ STAGE_TYPES: Final[dict[Kind, str]] = {
 
 
 class Stage:
-    """Temporary tables of one import on one dedicated connection in autocommit."""
+    """Temporary tables of one import on one dedicated connection.
 
-    def __init__(self, conn: Conn) -> None:
+    ``ahead``: rows are sent by a thread of its own while the caller goes on, who then leaves the connection alone until
+    ``flush`` returned. ``sent`` is called, by that thread too, for the bytes of each table that were sent; what it
+    raises comes from a later call here. ``skip`` names entities of which whole sets say nothing.
+    """
+
+    def __init__(
+        self, conn: Conn, *, ahead: bool = False, sent: Callable[[Table, int], None] | None = None,
+        skip: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self._conn = conn
+        self._sent = sent
+        self._skip = skip
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="syncd-stage") if ahead else None
+        self._under_way: deque[tuple[Future[None], int]] = deque()
+        self._bytes = 0
         self._rows = Rows()
         self.entities: set[str] = set()
         self.scopes: set[str] = set()
@@ -51,7 +67,7 @@ class Stage:
         """Stage one record. Raises ``DataError`` when it cannot be stored; nothing is staged then."""
         self._rows.add(record)
         if self._rows.size >= _FLUSH_BYTES:
-            self.flush()
+            self._flush()
 
     def whole_set(self, entity: str, of: str) -> None:
         """Stage the statement that all records of ``entity`` under ``of`` have been stated; see ``Rows.whole_set``."""
@@ -67,12 +83,20 @@ class Stage:
         """Stage rows that were rendered elsewhere, under numbers reserved for them, and what was refused of them."""
         self._rows.refused |= refused
         for table, data in lines.items():
-            self._copy(table, data)
+            self._send(table, data)
 
     def flush(self) -> None:
-        """Send what is buffered to the server."""
-        for table, data in self._rows.take().items():
-            self._copy(table, data)
+        """Send what is buffered to the server, and wait until it is there."""
+        self._flush()
+        self._drain()
+
+    def close(self) -> None:
+        """Forget what waits, and let the thread end."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+        self._thread = None
+        self._under_way.clear()
+        self._rows.take()
 
     def analyze(self) -> None:
         """Let the planner know what was staged: temporary tables are analysed by nobody else."""
@@ -81,6 +105,30 @@ class Stage:
             self._conn.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(stage_name(name)), columns))
         for name in self.scopes:
             self._conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(scope_name(name))))
+
+    def _flush(self) -> None:
+        for table, data in self._rows.take().items():
+            self._send(table, data)
+
+    def _send(self, table: Table, data: bytes) -> None:
+        if table[1] and table[0] in self._skip:
+            return
+        if self._thread is None:
+            self._copy(table, data)
+            return
+        self._under_way.append((self._thread.submit(self._copy, table, data), len(data)))
+        self._bytes += len(data)
+        while self._bytes > _AHEAD_BYTES or (self._under_way and self._under_way[0][0].done()):
+            self._wait()
+
+    def _drain(self) -> None:
+        while self._under_way:
+            self._wait()
+
+    def _wait(self) -> None:
+        future, size = self._under_way.popleft()
+        self._bytes -= size
+        future.result()
 
     def _copy(self, table: Table, data: bytes) -> None:
         entity, scope = table
@@ -92,6 +140,8 @@ class Stage:
         statement = sql.SQL("COPY {} FROM STDIN WITH (DELIMITER E'\\x1f', NULL E'\\x1e')").format(name)
         with self._conn.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(data)
+        if self._sent is not None:
+            self._sent(table, len(data))
 
     def _create(self, entity: Entity) -> None:
         self.entities.add(entity.name)

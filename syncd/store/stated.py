@@ -66,15 +66,23 @@ class Seen:
     def note(self, item: Item) -> None:
         """What an item states; one that could not be used states its key all the same."""
         if isinstance(item, Record):
-            if item.entity in OF_OFFERS:
-                if self._offer.get(item.entity) == item.key[0]:
-                    return  # the offer's price before this one has been remembered
-                self._offer[item.entity] = item.key[0]
-            self.add(item.entity, seen_key(item), catalogue_of(item), stub=item.stub)
+            entity = item.entity
+            if entity in OF_OFFERS:
+                self._of_offer(entity, item.key[0])
+            else:
+                self.add(entity, seen_key(item), catalogue_of(item), stub=item.stub)
         elif isinstance(item, WholeSet):
-            self.add(item.entity, item.of)
+            if item.entity in OF_OFFERS:
+                self._of_offer(item.entity, item.of)
+            else:
+                self.add(item.entity, item.of)
         elif isinstance(item, BadRecord) and item.key:
             self.add(item.entity, item.key)
+
+    def _of_offer(self, entity: str, offer_id: str) -> None:
+        if self._offer.get(entity) != offer_id:  # else the offer's price before this one has been remembered
+            self._offer[entity] = offer_id
+            self.add(entity, offer_id)
 
     def add(self, entity: str, key: str, catalogue_id: str = "", *, stub: bool = False) -> None:
         """One record: ``key`` is its id, of what is stated as a set (``OF_OWNER``) its owner's."""

@@ -8,7 +8,8 @@ package's end are one transaction, guarded by the lease.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +23,7 @@ from syncd.journal import Entry
 from syncd.model import ENTITIES
 from syncd.store import fingerprints, packages, runs, seen
 from syncd.store.db import Conn, Database, execute, one
+from syncd.store.first_load import FirstLoad, Repeated
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
@@ -62,10 +64,21 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     if claim.attempt > ctx.settings.imports.attempts:
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))
     try:
-        with ctx.db.dedicated() as conn, ctx.db.dedicated() as reading, Spool() as spool, Helpers(look) as helpers:
+        with (
+            ctx.db.dedicated() as conn, ctx.db.dedicated() as side, ctx.db.dedicated() as reading, Spool() as spool,
+            Helpers(look) as helpers,
+        ):  # fmt: skip
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None
-            return _run(Run(ctx, claim, conn, reading, Stage(conn), spool, helpers, stopping, newer=newer, fast=fast))
+            first = FirstLoad(conn, claim.tenant, claim.source_seq) if fast else None
+            if first is not None and not first.entities:
+                first = None
+            stage = Stage(
+                conn, ahead=fast, sent=first.staged if first else None, skip=first.entities if first else frozenset()
+            )
+            return _run(Run(
+                ctx, claim, conn, side, reading, stage, spool, helpers, stopping, first=first, newer=newer, fast=fast,
+            ))  # fmt: skip
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
         return None
@@ -87,15 +100,28 @@ def _run(state: Run) -> Result:
     removals_before = runs.mark(state.conn, state.claim.tenant)
     while True:
         try:
-            _read(state)
-            state.stage.flush()
-            state.stage.analyze()
-            with state.conn.transaction():
-                _lock(state, removals_before)
-                prepare(state.conn)
-                return _merge(state)
-        except Unsure:
+            with _writing(state):
+                _read(state)
+                state.stage.flush()
+                state.stage.analyze()
+                with state.conn.transaction():
+                    _lock(state, removals_before)
+                    prepare(state.conn)
+                    return _merge(state)
+        except (Unsure, Repeated):
             state = state.again()
+
+
+@contextmanager
+def _writing(state: Run) -> Iterator[None]:
+    """Of a first load the reading belongs to the transaction of the merge."""
+    with state.conn.transaction() if state.first else nullcontext():
+        if state.first:
+            state.first.begin()
+        try:
+            yield
+        finally:
+            state.stage.close()
 
 
 def _lock(state: Run, removals_before: int) -> None:
@@ -125,9 +151,7 @@ def _merge(state: Run) -> Result:
     counters: dict[str, Counters] = {}
     for name in ENTITIES:
         if name in state.stage.entities:
-            counters[name] = merge_entity(
-                conn, name, tenant=claim.tenant, source_seq=claim.source_seq, whole_sets=name in state.stage.scopes
-            )
+            counters[name] = merge_one(state, name)
     _learn(state, counters)
     orders = _apply_orders(state)
     if orders.read:
@@ -150,6 +174,16 @@ def _merge(state: Run) -> Result:
     ):  # fmt: skip
         raise LeaseLost
     return Result(outcome, plain)
+
+
+def merge_one(state: Run, name: str) -> Counters:
+    """Merge what is staged of one entity."""
+    if state.first is not None and name in state.first.entities:
+        return state.first.merge(name)
+    return merge_entity(
+        state.conn, name, tenant=state.claim.tenant, source_seq=state.claim.source_seq,
+        whole_sets=name in state.stage.scopes,
+    )  # fmt: skip
 
 
 def _remove_absent(state: Run, counters: dict[str, Counters], *, taken: bool) -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from syncd.commerceml.encoding import let_go
 from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
 from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
@@ -21,6 +22,7 @@ from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
 from syncd.store import fingerprints, packages, stated
 from syncd.store.db import Conn
+from syncd.store.first_load import FirstLoad
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import removals
@@ -28,7 +30,7 @@ from syncd.sync.batch import OFFER_ENTITIES, Batch, Job, Unreadable
 from syncd.sync.context import Context
 from syncd.sync.helpers import HelperLost, Helpers
 from syncd.sync.newer import Newer
-from syncd.sync.sources import Source, zone_of
+from syncd.sync.sources import Source, ahead, zone_of
 from syncd.sync.spool import Spool
 
 BAD_RECORDS_KEPT: Final = 1000
@@ -76,6 +78,8 @@ class Run:
     ctx: Context
     claim: Claim
     conn: Conn
+    side: Conn
+    """For what is asked while rows are on their way over ``conn``."""
     reading: Conn
     stage: Stage
     spool: Spool
@@ -90,6 +94,7 @@ class Run:
     """What the package states."""
     full: dict[tuple[str, str], bool] = field(default_factory=dict)
     """For each kind and catalogue (or book) met, whether a full export of it begins here."""
+    first: FirstLoad | None = None
     newer: Newer | None = None
     """Of a replay: what newer packages stated, and is left out."""
     fast: bool = True
@@ -104,13 +109,16 @@ class Run:
     def again(self) -> Run:
         """The same import from its beginning, skipping nothing, in this process alone."""
         self.helpers.close()
-        for index in range(self.files):
-            self.stage.drop_file(index)
+        stage = self.stage
+        if self.first is not None:  # what was staged went with its transaction
+            stage = Stage(self.conn)
+        else:
+            for index in range(self.files):
+                stage.drop_file(index)
         self.spool.rewind(0)
         return Run(
-            self.ctx, self.claim, self.conn, self.reading, self.stage, self.spool, self.helpers, self.stopping,
-            newer=self.newer,
-            fast=False,
+            self.ctx, self.claim, self.conn, self.side, self.reading, stage, self.spool, self.helpers, self.stopping,
+            newer=self.newer, fast=False,
         )  # fmt: skip
 
 
@@ -155,10 +163,10 @@ class _Document:
         self.full: dict[tuple[str, str], bool] = {}
         self._places: dict[int, tuple[int, int]] = {}
         """Of bad records of a document that was not read in one piece: where they begin, and the line from there."""
-        chunks = _counted(state, source.open())
+        chunks = _counted(state, ahead(source.open()))
         self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
-        zone = zone_of(state.conn, state.claim, state.ctx.settings.zone)
+        zone = zone_of(state.side, state.claim, state.ctx.settings.zone)
         self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx, zone))
 
     def _load(self, kind: str) -> Known:
@@ -166,7 +174,7 @@ class _Document:
         state = self._state
         if kind not in state.known:
             policy = repr(state.ctx.settings.imports)
-            state.known[kind] = fingerprints.load(state.conn, state.claim.tenant, kind, policy=policy)
+            state.known[kind] = fingerprints.load(state.side, state.claim.tenant, kind, policy=policy)
         return state.known[kind]
 
     def read(self) -> None:
@@ -301,10 +309,13 @@ def policy_of(ctx: Context, zone: ZoneInfo) -> ReadPolicy:
 
 
 def _counted(state: Run, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-        state.bytes_done += len(chunk)
-        beat(state)
+    try:
+        for chunk in chunks:
+            yield chunk
+            state.bytes_done += len(chunk)
+            beat(state)
+    finally:
+        let_go(chunks)
 
 
 def _take(state: Run, file: str, item: Item, bad: Bad) -> BadRecord | None:
@@ -352,5 +363,5 @@ def beat(state: Run, *, force: bool = False) -> None:
     progress = {
         "file": state.file, "records": state.records, "bytes": state.bytes_done, "total": state.bytes_total,
     }  # fmt: skip
-    if not packages.heartbeat(state.conn, state.claim, lease, progress):
+    if not packages.heartbeat(state.side, state.claim, lease, progress):
         raise LeaseLost

@@ -120,6 +120,22 @@ def test_only_one_import_is_measured_after_the_ones_it_needs(out: Path, document
     assert updated == documents.changed
 
 
+def test_the_split_files_of_3_1_hold_the_same_base(out: Path, documents: Documents) -> None:
+    arguments = ["--products", str(PRODUCTS), "--out", str(out), "--shape", "3.1", "--only"]
+    (first,) = main([*arguments, "first"])
+    split = find(Parameters(PRODUCTS, 220, shape="3.1"), out)
+    assert split is not None
+    assert [path.name.partition("_")[0] for path in split.files("first")][-3:] == ["offers", "prices", "rests"]
+    counters = first.measured.counters
+    assert (counters["product"]["created"], counters["offer"]["created"]) == (PRODUCTS, documents.offers)
+    assert counters["stock"]["created"] == documents.offers * 5
+    records = [record for path in split.files("first") for record in yardstick.read(path)]
+    assert sum(len(record.get("stocks", ())) for record in records) == counters["stock"]["read"]
+    assert sum(len(record.get("prices", ())) for record in records) == counters["price"]["read"]
+    (changed,) = main([*arguments, "changed"])
+    assert {name: changed.measured.counters[name]["updated"] for name in split.changed} == split.changed
+
+
 def test_documents_of_other_parameters_are_not_taken(out: Path, documents: Documents) -> None:
     told = documents.folder / "base.json"
     kept = told.read_text(encoding="utf-8")

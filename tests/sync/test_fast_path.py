@@ -30,6 +30,9 @@ from syncd.sync import helpers, imports
 from syncd.sync.batch import Job
 from syncd.sync.context import Context
 
+# the pool of connections draws its lifetimes in a thread of its own, while Hypothesis draws documents
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 FAST, SLOW = "fast", "slow"
 TABLES = ("product", "relation", "offer", "price", "stock")
 

@@ -1,0 +1,86 @@
+"""A first load: rows of entities of which a company has nothing yet go into their tables while the reading goes on.
+
+There is nothing to compare with, so they are inserted as they are, in portions sorted by key, in the transaction that
+the merge ends. A record that is stated twice shows as a violated key: nothing of the portion is taken then.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from psycopg import errors
+
+from syncd.model import ENTITIES
+from syncd.store.db import Conn, execute, one
+from syncd.store.merge import Counters, insert_all_sql, merge_entity, prepare, stated_already_sql
+from syncd.store.rows import Table
+from syncd.store.stage import stage_name
+
+PORTION_BYTES: Final = 32 << 20
+"""So much of an entity is staged before it is inserted."""
+_HEADS: Final = ("product", "offer")
+_CANDIDATES: Final = (*_HEADS, "price", "stock")
+
+
+class Repeated(Exception):
+    """A record was stated twice, and its first statement is in its table already: only a new reading can fold them."""
+
+
+class FirstLoad:
+    """The entities of one import that are loaded for the first time, within one transaction on its connection."""
+
+    def __init__(self, conn: Conn, tenant: str, source_seq: int) -> None:
+        self._conn = conn
+        self._parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
+        self._staged: dict[str, int] = {}
+        self._moved: dict[str, int] = {}
+        self.entities = _without_rows(conn, tenant)
+
+    def begin(self) -> None:
+        """The transaction began."""
+        prepare(self._conn)
+
+    def staged(self, table: Table, size: int) -> None:
+        """So many bytes were staged: insert them when they are a portion. Raises ``Repeated``."""
+        entity, scopes = table
+        if scopes or entity not in self.entities:
+            return
+        self._staged[entity] = self._staged.get(entity, 0) + size
+        if self._staged[entity] >= PORTION_BYTES:
+            self._staged[entity] = 0
+            try:
+                self._move(entity)
+            except errors.UniqueViolation as error:
+                raise Repeated(entity) from error
+
+    def merge(self, name: str) -> Counters:
+        """What ``merge_entity`` does, of what is still staged; counts what was inserted before too."""
+        try:
+            with self._conn.transaction():
+                self._move(name)
+        except errors.UniqueViolation as error:
+            if self._moved.get(name):
+                raise Repeated(name) from error
+        moved = self._moved.get(name, 0)
+        if moved:
+            execute(self._conn, stated_already_sql(name), **self._parameters)
+        counters = merge_entity(self._conn, name, whole_sets=False, **self._parameters)
+        counters.read += moved
+        counters.created += moved
+        return counters
+
+    def _move(self, entity: str) -> None:
+        moved = execute(self._conn, insert_all_sql(entity), **self._parameters)
+        if moved:
+            stage = stage_name(entity)
+            stubs = one(self._conn, f'SELECT 1 AS x FROM "{stage}" WHERE stub LIMIT 1')  # noqa: S608 - a name of ours
+            forget = f'DELETE FROM "{stage}" WHERE NOT stub' if stubs else f'TRUNCATE "{stage}"'  # noqa: S608
+            execute(self._conn, forget)
+        self._moved[entity] = self._moved.get(entity, 0) + moved
+
+
+def _without_rows(conn: Conn, tenant: str) -> frozenset[str]:
+    """The entities of which there is no row, when it is products or offers that are missing."""
+    query = 'SELECT 1 AS x FROM "{}" WHERE tenant = %(t)s LIMIT 1'
+    found = frozenset(name for name in _CANDIDATES if one(conn, query.format(ENTITIES[name].plural), t=tenant) is None)
+    return found if found.intersection(_HEADS) else frozenset()
