@@ -117,7 +117,7 @@ class OdataBase:
 
     @contextmanager
     def running(self) -> Iterator[OdataBase]:
-        """Serve on 127.0.0.1 in a thread until the block ends."""
+        """Serve on 127.0.0.1 in a thread until the block ends. The next time it is at the same address again."""
         self.start()
         thread = Thread(target=self.serve, daemon=True)
         thread.start()
@@ -133,6 +133,7 @@ class OdataBase:
         Raises ``OSError`` when the port is taken.
         """
         self._server = Server(self._port, self._publication)
+        self._port = self._server.server_address[1]
 
     def serve(self) -> None:
         """Answer until ``stop`` is called or the thread is interrupted."""

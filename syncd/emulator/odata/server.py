@@ -6,11 +6,12 @@ import time
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR, socket
 from threading import Lock
 from typing import Final, Protocol
 from urllib.parse import unquote
@@ -103,7 +104,25 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, publication: Publication) -> None:
         self.publication = publication
+        self._open: set[socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
+
+    def process_request(self, request: socket, client_address: object) -> None:  # type: ignore[override]
+        """A connection came."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket) -> None:  # type: ignore[override]
+        """A connection is over."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """A base that is down answers nobody, on connections kept open neither."""
+        super().server_close()
+        for connection in list(self._open):
+            with suppress(OSError):  # the client was quicker
+                connection.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hung up is no matter; anything else is ours, and shown."""

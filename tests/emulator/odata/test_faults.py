@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from syncd.emulator.odata import Fault, Manners, OdataFaults, Rule, parse_rule
+from syncd.emulator.odata import Fault, Manners, OdataBase, OdataFaults, Rule, parse_rule
 from tests.emulator.odata.conftest import Connect, Wire, corpus
 
 ORDERS = "Document_ЗаказКлиента"
@@ -121,6 +121,20 @@ def test_a_blocked_base_answers_nobody_until_it_is_open_again(odata: Wire) -> No
     assert [odata.get(name).status_code for name in ("", "Catalog_Валюты")] == [403, 403]
     odata.base.blocked = False
     assert odata.get("Catalog_Валюты").status_code == 200
+
+
+def test_a_base_that_was_down_comes_back_at_the_same_address_with_all_it_had() -> None:
+    base = OdataBase(size=5)
+    with httpx.Client(auth=("odata", "odata")) as client:
+        with base.running():
+            address = base.url
+            assert client.post(f"{address}{ORDERS}?$format=json", json=BODY).status_code == 201
+        with pytest.raises(httpx.TransportError):
+            client.get(address)
+        with base.running():
+            assert base.url == address
+            found = client.get(f"{address}{ORDERS}?$format=json&$filter=НомерПоДаннымКлиента eq 'F-1'").json()
+            assert len(found["value"]) == 1
 
 
 def test_wrong_logins_and_other_charsets_are_turned_away(odata: Wire) -> None:
