@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from operator import itemgetter
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from syncd.adapters.odata.answers import Page, Record
 from syncd.errors import TransportError
@@ -96,28 +97,29 @@ class Overlap:
 
 
 class Ahead:
-    """Runs at most one request before it is asked for. An answer that is not wanted any more is thrown away."""
+    """Runs at most one request before it is asked for. An answer that is not wanted any more is thrown away; its thread
+    is a daemon, so that a process which ends does not wait for 1C.
+    """
 
     def __init__(self, work: Callable[[int, int], Page]) -> None:
         self._work = work
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="odata-ahead")
         self._started: tuple[tuple[int, int], Future[Page]] | None = None
 
     def start(self, skip: int, top: int) -> None:
         """Begin a request now."""
-        self._started = ((skip, top), self._pool.submit(self._work, skip, top))
+        future: Future[Page] = Future()
+        self._started = ((skip, top), future)
+        threading.Thread(target=self._run, args=(future, skip, top), name="odata-ahead", daemon=True).start()
 
     def get(self, skip: int, top: int) -> Page:
         """The page, begun before or now. Raises what the request raised."""
         started, self._started = self._started, None
         if started is not None and started[0] == (skip, top):
             return started[1].result()
-        if started is not None:
-            started[1].cancel()
         return self._work(skip, top)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)  # a request under way ends by itself, or with its client
+    def _run(self, future: Future[Page], skip: int, top: int) -> None:
+        try:
+            future.set_result(self._work(skip, top))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the page is asked for
+            future.set_exception(error)

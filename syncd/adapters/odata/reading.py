@@ -81,16 +81,16 @@ class Pull:
     def __iter__(self) -> Iterator[Batch]:
         """Pages in order; the next one is fetched while the caller works. At the end the rows are counted."""
         overlap = Overlap(self.key, self.page_size, self.after.taken if self.after else 0, self._last())
-        with Ahead(self._page) as ahead:
-            while not overlap.ended:
-                page = ahead.get(overlap.skip, overlap.top)
-                overlap.expect(page, lambda following: ahead.start(*following))
-                fresh = overlap.take(page)
-                if overlap.shifted:
-                    self.partial.add("shifted")
-                if fresh:
-                    self.total += len(fresh)
-                    yield Batch(fresh, Cursor(overlap.taken, overlap.place))
+        ahead = Ahead(self._page)
+        while not overlap.ended:
+            page = ahead.get(overlap.skip, overlap.top)
+            overlap.expect(page, lambda following: ahead.start(*following))
+            fresh = overlap.take(page)
+            if overlap.shifted:
+                self.partial.add("shifted")
+            if fresh:
+                self.total += len(fresh)
+                yield Batch(fresh, Cursor(overlap.taken, overlap.place))
         self._count_again(overlap.taken)
 
     def _last(self) -> tuple[str, ...] | None:

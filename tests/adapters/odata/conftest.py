@@ -73,6 +73,7 @@ class Site:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self._news = threading.Condition()
         self.answer: Handler = lambda _: Reply(b"", 500)
         site = self
 
@@ -82,7 +83,9 @@ class Site:
             def _serve(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
                 asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(length))
-                site.asked.append(asked)
+                with site._news:
+                    site.asked.append(asked)
+                    site._news.notify_all()
                 reply = site.answer(asked)
                 if reply.cut == -1:
                     self.close_connection = True
@@ -112,6 +115,11 @@ class Site:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/base/odata/standard.odata"
+
+    def wait(self, many: int) -> None:
+        """Until so many requests have come."""
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.asked) >= many, timeout=10)
 
     def wrap(self, context: ssl.SSLContext) -> None:
         """Speak TLS from now on."""

@@ -95,11 +95,10 @@ def test_the_next_page_is_fetched_while_this_one_is_worked_on() -> None:
         threads.append(threading.current_thread().name)
         return served(list(range(10)), skip, top)
 
-    with Ahead(work) as ahead:
-        ahead.start(2, 3)
-        assert numbers(ahead.get(2, 3).records) == [2, 3, 4]
-        ahead.start(5, 3)
-        assert numbers(ahead.get(1, 2).records) == [1, 2]
+    ahead = Ahead(work)
+    ahead.start(2, 3)
+    assert numbers(ahead.get(2, 3).records) == [2, 3, 4]
+    assert numbers(ahead.get(1, 2).records) == [1, 2]
     assert threads[0].startswith("odata-ahead")
     assert threads[-1] == threading.current_thread().name
 
@@ -108,7 +107,13 @@ def test_a_page_that_failed_ahead_fails_when_it_is_asked_for() -> None:
     def work(_skip: int, _top: int) -> Page:
         raise ZeroDivisionError
 
-    with Ahead(work) as ahead:
-        ahead.start(0, 1)
-        with pytest.raises(ZeroDivisionError):
-            ahead.get(0, 1)
+    ahead = Ahead(work)
+    ahead.start(0, 1)
+    with pytest.raises(ZeroDivisionError):
+        ahead.get(0, 1)
+
+
+def test_a_page_that_is_not_wanted_any_more_is_thrown_away() -> None:
+    ahead = Ahead(lambda skip, top: served(list(range(10)), skip, top))
+    ahead.start(5, 3)
+    assert numbers(ahead.get(1, 2).records) == [1, 2]

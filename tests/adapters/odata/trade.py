@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -152,9 +152,15 @@ def engine(to: OrdersTarget, message: Delivery, *, attempts: int = 20) -> Receip
 
 def heard(base: OdataBase, many: int) -> list[Heard]:
     """The log of the base once it has ``many`` requests: a request is logged after its answer was sent."""
-    deadline = time.monotonic() + 10
-    while len(base.requests) < many and time.monotonic() < deadline:
-        time.sleep(0.005)
+    news = threading.Condition()
+
+    def listen(_: Heard) -> None:
+        with news:
+            news.notify_all()
+
+    with news:
+        base.listen(listen)
+        news.wait_for(lambda: len(base.requests) >= many, timeout=10)
     return base.requests
 
 
