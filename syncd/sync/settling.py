@@ -95,7 +95,6 @@ def _delivered(conn: Conn, claim: Claim, endpoint: Endpoint, subject: str, recei
         conn, claim.tenant,
         journal.Entry(
             "delivery", "out", "ok", subject, infobase_id=endpoint.infobase_id, entity=claim.kind, key=claim.key,
-            counters={"attempt": claim.attempt},
         ),
     )  # fmt: skip
     if claim.kind == "order" and receipt:
@@ -126,7 +125,7 @@ def _entry(claim: Claim, endpoint: Endpoint, subject: str, error: SyncdError) ->
     return journal.Entry(
         "look-up" if claim.looks_up else "delivery", "out", "failed", subject, infobase_id=endpoint.infobase_id,
         error=error, entity=claim.kind, key=claim.key, path=str(error.params.get("path") or "") or None,
-        detail=str(error.params.get("detail") or "") or None, counters={"attempt": claim.attempt},
+        detail=str(error.params.get("detail") or "") or None,
     )  # fmt: skip
 
 
