@@ -66,28 +66,32 @@ def messages(
     """Messages of the outbox, in their order."""
     condition, parameters = where.sql() if where else ("true", {})
     states = states_of(action, where, force=force, named=ids is not None)
+    source = f"""
+        FROM outbox o
+        LEFT JOIN endpoint e ON e.tenant = o.tenant AND e.id = o.endpoint_id
+        LEFT JOIN infobase i ON i.tenant = o.tenant AND i.id = coalesce(o.infobase_id, e.infobase_id)
+        LEFT JOIN sales_order s ON o.kind = 'order' AND s.tenant = o.tenant AND s.id::text = o.key
+        WHERE o.tenant = %(tenant)s AND (%(ids)s::uuid[] IS NULL OR o.id = ANY (%(ids)s))
+          AND (%(issue)s::uuid IS NULL OR EXISTS (
+              SELECT FROM issue_subject q WHERE q.tenant = o.tenant AND q.issue_id = %(issue)s
+                AND q.succeeded_at IS NULL AND q.entity = o.kind AND q.key IN (o.key, s.number)))
+          AND {condition}
+    """
+    given = {
+        "tenant": tenant, "ids": list(ids) if ids is not None else None, "issue": issue, "states": states, **parameters,
+    }  # fmt: skip
     rows = every(
         conn,
-        f"""SELECT o.id, o.created_at AS at, coalesce(s.number, o.key) AS label, o.state, o.error_code AS code
-            FROM outbox o
-            LEFT JOIN endpoint e ON e.tenant = o.tenant AND e.id = o.endpoint_id
-            LEFT JOIN infobase i ON i.tenant = o.tenant AND i.id = coalesce(o.infobase_id, e.infobase_id)
-            LEFT JOIN sales_order s ON o.kind = 'order' AND s.tenant = o.tenant AND s.id::text = o.key
-            WHERE o.tenant = %(tenant)s AND (%(ids)s::uuid[] IS NULL OR o.id = ANY (%(ids)s))
-              AND (%(issue)s::uuid IS NULL OR EXISTS (
-                  SELECT FROM issue_subject q WHERE q.tenant = o.tenant AND q.issue_id = %(issue)s
-                    AND q.succeeded_at IS NULL AND q.entity = o.kind AND q.key IN (o.key, s.number)))
-              AND {condition}
-            ORDER BY o.seq""",  # noqa: S608 - a condition of syncd.filters: constants and parameters
-        tenant=tenant, ids=list(ids) if ids is not None else None, issue=issue, **parameters,
-    )  # fmt: skip
-    choice = Choice()
-    for row in rows:
-        if row["state"] in states:
-            choice.chosen.append(_chosen("message", str(row["id"]), row))
-        else:
-            choice.left_out[row["state"]] = choice.left_out.get(row["state"], 0) + 1
-    return choice
+        f"""SELECT o.id, o.created_at AS at, coalesce(s.number, o.key) AS label, o.state, o.error_code AS code {source}
+              AND o.state = ANY (%(states)s) ORDER BY o.seq""",
+        **given,
+    )
+    others = every(
+        conn,
+        f"SELECT o.state, count(*) AS n {source} AND o.state <> ALL (%(states)s) GROUP BY o.state",
+        **given,
+    )
+    return Choice([_chosen("message", str(row["id"]), row) for row in rows], {row["state"]: row["n"] for row in others})
 
 
 def packages(

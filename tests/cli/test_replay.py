@@ -7,7 +7,9 @@ import pytest
 from syncd import journal
 from syncd.errors import Refused
 from syncd.journal import Entry
-from syncd.store.db import Database, every
+from syncd.schedules import rows
+from syncd.store import packages
+from syncd.store.db import Database, every, execute
 
 from .conftest import Order, Run
 
@@ -166,3 +168,26 @@ def test_the_words_are_russian_too(run: Run, order: Order, monkeypatch: pytest.M
     ran = run("replay", "--where", "state:rejected", "--dry-run")
     assert "Отбор: состояние rejected" in ran.err
     assert "сообщений 1" in ran.err
+
+
+def test_packages_and_pulls_are_replayed_too(run: Run, db: Database) -> None:
+    with db.transaction() as conn:
+        for outcome in ("failed", "ok"):
+            made = packages.create(conn, "default", [], source="test", lane="catalog")
+            execute(
+                conn,
+                """UPDATE package SET state = CASE %(o)s WHEN 'ok' THEN 'done' ELSE 'failed' END, outcome = %(o)s
+                   WHERE id = %(id)s""",
+                id=made, o=outcome,
+            )  # fmt: skip
+        rows.skip(conn, "default", "stocks@ut11", rows.clock(conn), reason="down")
+    ran = run("replay", "--from", "-1h", "--what", "package", "--what", "pull", "--dry-run", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert [(item["kind"], item["state"]) for item in ran.json["items"]] == [("package", "failed"), ("pull", "skipped")]
+    by_id = run("replay", "--id", str(made), "--reason", "x", "--yes", "--wait", "-o", "json")
+    assert (by_id.code, by_id.json["done"]) == (0, 1)
+    with db.transaction() as conn:
+        (replayed,) = every(conn, "SELECT replay_of, replay_reason FROM package WHERE state = 'queued'")
+    assert (replayed["replay_of"], replayed["replay_reason"]) == (made, "x")
+    assert run("replay", "--where", "outcome:ok state:done", "--what", "package", "--dry-run").code == 0
+    assert run("replay", "--where", "outcome:ok", "--reason", "x", "--yes").code == 2  # no message has an outcome
