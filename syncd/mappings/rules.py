@@ -147,7 +147,7 @@ class Compiler:
                 return None
             found = lookup(via, str(key))
             if found is None:
-                raise MappingError("E745", path=path, via=via, value=key, place=place)
+                raise MappingError("E745", path=path, via=via, value=str(key), place=place)
             return read(found)
 
         return look
@@ -298,6 +298,7 @@ def _converted(
             return change(value)
         except convert.Unfit:
             wanted = convert.kind_words(kind)
-            raise MappingError("E742", path=path, value=value, source=source, wanted=wanted, place=place) from None
+            shown = value if isinstance(value, str | int | None) else str(value)
+            raise MappingError("E742", path=path, value=shown, source=source, wanted=wanted, place=place) from None
 
     return read

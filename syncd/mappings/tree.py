@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import yaml
 
@@ -20,16 +20,19 @@ _DEPTH_LIMIT: Final = 20
 _Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands, counted from one."""
+class Place(str):
+    """Where something stands, counted from one: ``file:line:column``. A text, so that it can be kept with an error."""
 
+    __slots__ = ("column", "file", "line")
     file: str
     line: int
     column: int
 
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+    def __new__(cls, file: str, line: int, column: int) -> Self:
+        """The place in a file."""
+        made = super().__new__(cls, f"{file}:{line}:{column}")
+        made.file, made.line, made.column = file, line, column
+        return made
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         detail = tr("there is no such file", "такого файла нет") if isinstance(error, FileNotFoundError) else str(error)
-        raise MappingError("E702", place=path, detail=detail) from error
+        raise MappingError("E702", place=str(path), detail=detail) from error
     except UnicodeDecodeError as error:
         detail = tr(f"byte {error.start} is not UTF-8", f"байт {error.start} не в UTF-8")
-        raise MappingError("E702", place=path, detail=detail) from error
+        raise MappingError("E702", place=str(path), detail=detail) from error

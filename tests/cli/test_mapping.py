@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.emulator.odata import OdataBase
 from syncd.store.db import Database
 from tests.conftest import CORPUS
 
@@ -160,3 +161,13 @@ def test_metadata_is_kept_shown_searched_and_compared(run: Run, db: Database, ba
 def test_the_schema_is_printed_as_it_is_shipped(run: Run) -> None:
     shipped = json.loads((ROOT / "config" / "mappings" / "schema.json").read_text(encoding="utf-8"))
     assert run("mapping", "schema").json == shipped
+
+
+def test_metadata_is_pulled_from_a_base_by_its_address(run: Run, db: Database) -> None:
+    with OdataBase("unf", size=2, password="не для чужих").running() as base:
+        words = ("metadata", "pull", base.url, "--base", "small", "--login", base.user, "--password-stdin")
+        ran = run(*words, stdin=base.password + "\n")
+        assert ran.code == 0, ran.err
+        assert run("metadata", "pull", base.url, "--base", "small", "--login", "x").code != 0
+    assert run("mapping", "check", "unf", "--base", "small").code == 0
+    assert base.password not in run("metadata", "show", "--base", "small").out

@@ -121,6 +121,7 @@ def test_times_of_1c_are_read_on_the_clock_of_the_base() -> None:
         ("A", {"A": "тяж"}, "weight", "E742", "products.weight: 'тяж' from A"),
         ("A", {"A": True}, "weight", "E742", "True"),
         ("A", {"A": "NaN"}, "weight", "E742", "NaN"),
+        ("A", {"A": [Decimal(1)]}, "weight", "E742", "Decimal"),
         ("{from: A, values: {Да: y}}", {"A": "Даа"}, "sku", "E743", "Did you mean Да?"),
         ("{expr: A / B}", {"A": 1, "B": 0}, "weight", "E744", "division by zero"),
         ("{expr: A + B}", {"A": 1, "B": None}, "weight", "E744", "first(X, 0)"),
@@ -136,6 +137,7 @@ def test_a_bad_record_is_told_with_path_value_and_line(
     assert caught.value.code == code
     assert told in str(caught.value)
     assert caught.value.params["path"].startswith("products.")
+    assert json.loads(json.dumps(caught.value.params)) == caught.value.params, "it can be kept in the journal"
     assert str(caught.value.params["place"]).startswith("m.yaml:1:")
 
 
