@@ -25,9 +25,10 @@ from syncd.errors import Refused, SyncdError, TransportError, UnknownOutcome
 from syncd.i18n import tr
 from syncd.store.endpoints import Endpoint
 
-SETTINGS: Final = ("login", "ca", "idempotent", "look_up", "partial")
+SETTINGS: Final = ("login", "ca", "idempotent", "look_up", "partial", "pulls")
 """What an endpoint's ``settings`` may hold: login; file of certificates; whether the service keeps to Idempotency-Key
-(true), and answers ``GET /v1/orders/{id}`` (true); whether a pull without a cursor brings changes only (false).
+(true), and answers ``GET /v1/orders/{id}`` (true); whether a pull without a cursor brings changes only (false);
+what it gives to pulls (``syncd.schedules.plan.able``).
 """
 _BOM: Final = b"\xef\xbb\xbf"
 _ANSWER_LIMIT: Final = 64 << 20
