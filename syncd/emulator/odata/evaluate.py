@@ -69,7 +69,7 @@ class Compiler:
             case Lambda():
                 return self._lambda(node)
             case Call():
-                from syncd.emulator.odata.calls import call
+                from syncd.emulator.odata.calls import call  # it compiles its arguments with this class
 
                 return call(self, node)
             case Operation("not" | "neg", left, None):
