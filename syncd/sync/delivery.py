@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from queue import SimpleQueue
 from typing import Final
 from uuid import UUID
@@ -195,7 +196,6 @@ class Deliverer:
                 self._bell.set()
 
     def _fly(self, flight: _Flight) -> None:
-        protocol = self._protocols[flight.endpoint.kind]
         if time.monotonic() >= self._ours_until[flight.claim.lease_id]:
             # the process slept, or the loop hung: others may be at it, and nothing was sent by us
             log.warning("a lease ran out before its message was sent", message=str(flight.claim.id))
@@ -207,7 +207,7 @@ class Deliverer:
                 with self._ctx.db.transaction() as conn:
                     settle(
                         conn, flight.claim, flight.endpoint, ended, self._rules(flight.claim.kind),
-                        can_look_up=protocol.can_look_up, idempotent=protocol.idempotent, worker=self._worker,
+                        worker=self._worker, limits=self._ctx.settings.health,
                     )  # fmt: skip
             except Database.UNREACHABLE:
                 # what the target said is worth waiting for: without it the message must be looked up
@@ -219,20 +219,23 @@ class Deliverer:
 
     def _attempt(self, flight: _Flight) -> Ended:
         """Deliver or look up. Never raises: whatever goes wrong is how it ended."""
+        protocol = self._protocols[flight.endpoint.kind]
+        able = partial(Ended, can_look_up=protocol.can_look_up, idempotent=protocol.idempotent)
         if flight.delivery is None:
-            return Ended(error=MappingError("E905", key=flight.claim.key))
+            return able(error=MappingError("E905", key=flight.claim.key))
         try:
             target = self._targets.of(flight.endpoint)
         except SyncdError as error:  # nothing was sent: a person must mend the settings, or the code
-            return Ended(error=_as_remote(error))
+            return able(error=_as_remote(error))
+        able = partial(Ended, can_look_up=target.can_look_up, idempotent=target.idempotent)
         try:
-            if flight.claim.looks_up:
-                return Ended(receipt=target.look_up(flight.delivery))
-            return Ended(receipt=target.deliver(flight.delivery))
+            if not flight.claim.looks_up:
+                return able(receipt=target.deliver(flight.delivery))
+            return able(receipt=target.look_up(flight.delivery) if target.can_look_up else None)
         except Exception as error:
             if not isinstance(error, SyncdError):
                 log.exception("an adapter failed", endpoint=flight.endpoint.name, message=str(flight.claim.id))
-            return Ended(error=policy.as_error(error))
+            return able(error=policy.as_error(error))
 
 
 def _as_remote(error: SyncdError) -> SyncdError:

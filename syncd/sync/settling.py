@@ -15,7 +15,9 @@ import structlog
 from syncd import journal
 from syncd.adapters.ports import Receipt
 from syncd.adapters.webhooks import GONE
+from syncd.config import Health
 from syncd.errors import RemoteError, SyncdError, TransportError
+from syncd.health import standing
 from syncd.queue import policy
 from syncd.queue.claims import Claim
 from syncd.queue.finish import finish
@@ -30,19 +32,23 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a claim ended: a receipt, an error, or neither (a look-up that found nothing)."""
+    """How a claim ended: a receipt, an error, or neither (a look-up that found nothing). The abilities are the
+    target's, see ``syncd.adapters.ports.Target``.
+    """
 
     receipt: Receipt | None = None
     error: SyncdError | None = None
+    can_look_up: bool = False
+    idempotent: bool = False
 
 
-def decide(
-    claim: Claim, endpoint: Endpoint, ended: Ended, rules: Policy, *, can_look_up: bool, idempotent: bool
-) -> Decision:
+def decide(claim: Claim, endpoint: Endpoint, ended: Ended, rules: Policy) -> Decision:
     """The next state by the rules."""
     chance = random.random()  # noqa: S311 - spreads pauses, guards nothing
     retry_after = _asked_for(endpoint, ended.error)
     if claim.looks_up:
+        if not ended.can_look_up and not ended.error:  # its settings changed since the answer was lost
+            return Decision("waiting", 0.0) if ended.idempotent else Decision("held")
         was: Literal["sent", "unconfirmed"] = "sent" if claim.was == "sent" else "unconfirmed"
         if ended.receipt and not ended.receipt.confirmed:
             return Decision("sent", rules.looks[-1], looks=0)
@@ -54,19 +60,18 @@ def decide(
     else:
         outcome = "confirmed" if ended.receipt and ended.receipt.confirmed else "taken"
     return policy.after_attempt(
-        outcome, claim.attempt, rules, can_look_up=can_look_up, idempotent=idempotent, retry_after=retry_after,
-        chance=chance,
+        outcome, claim.attempt, rules, can_look_up=ended.can_look_up, idempotent=ended.idempotent,
+        retry_after=retry_after, chance=chance,
     )  # fmt: skip
 
 
 def settle(
-    conn: Conn, claim: Claim, endpoint: Endpoint, ended: Ended, rules: Policy, *, can_look_up: bool, idempotent: bool,
-    worker: UUID,
+    conn: Conn, claim: Claim, endpoint: Endpoint, ended: Ended, rules: Policy, *, worker: UUID, limits: Health,
 ) -> Decision | None:  # fmt: skip
     """Write how it ended. ``None`` when the lease was lost and somebody else decides; the failure is journalled all the
     same.
     """
-    decision = decide(claim, endpoint, ended, rules, can_look_up=can_look_up, idempotent=idempotent)
+    decision = decide(claim, endpoint, ended, rules)
     error = ended.error
     if decision.gave_up and error:
         error = RemoteError("E904", attempts=claim.attempt, detail=error.text(), cause=error.code)
@@ -74,7 +79,7 @@ def settle(
         conn, claim, decision, by=str(worker), error=error, receipt=_kept(ended.receipt),
         reason="looked up" if claim.looks_up else None,
     )  # fmt: skip
-    _gate(conn, endpoint, ended.error)
+    _gate(conn, endpoint, ended.error, limits)
     if ended.error and ended.error.code == GONE:
         tell.gone(conn, endpoint, ended.error)
     subject = _subject(conn, claim)
@@ -129,7 +134,7 @@ def _entry(claim: Claim, endpoint: Endpoint, subject: str, error: SyncdError) ->
     )  # fmt: skip
 
 
-def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None) -> None:
+def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None, limits: Health) -> None:
     """What the attempt tells of the endpoint itself: it asked for peace, it is away, or it answers again."""
     if error is None:
         if endpoint.failures:
@@ -143,13 +148,7 @@ def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None) -> None:
     if endpoint.infobase_id is None:
         endpoints.note_failure(conn, endpoint.tenant, endpoint.id)
         return
-    execute(  # the ping decides whether the base is down, and soon
-        conn,
-        """UPDATE infobase_health SET next_ping_at = now()
-           WHERE tenant = %(t)s AND infobase_id = %(i)s AND state IN ('unknown', 'up', 'degraded')
-             AND next_ping_at > now()""",
-        t=endpoint.tenant, i=endpoint.infobase_id,
-    )  # fmt: skip
+    standing.soon(conn, endpoint.tenant, endpoint.infobase_id, limits)  # the ping decides whether the base is down
 
 
 def _asked_for(endpoint: Endpoint, error: SyncdError | None) -> float | None:

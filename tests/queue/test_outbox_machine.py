@@ -299,7 +299,8 @@ class OutboxMachine(RuleBasedStateMachine):
             with self.database.transaction() as conn:
                 left = every(
                     conn,
-                    "SELECT tenant, id, state, key FROM outbox WHERE state NOT IN ('acknowledged', 'cancelled', 'superseded')",
+                    """SELECT tenant, id, state, key FROM outbox
+                       WHERE state NOT IN ('acknowledged', 'cancelled', 'superseded')""",
                 )
             if not left:
                 break
