@@ -37,7 +37,8 @@ def mapping() -> None:
 
 @mapping.command("init")
 @click.argument("preset", required=False)
-@click.argument("path", type=FILE, default=Path("mapping.yaml"))
+@click.option("--file", "path", type=FILE, default=Path("mapping.yaml"), show_default=True,
+              help="File to write / какой файл записать")  # fmt: skip
 @base_option
 def init(preset: str | None, path: Path, base: str | None, metadata: Path | None, tenant: str) -> None:
     """Begin a mapping: a file that extends a preset / начать маппинг: файл поверх заготовки.
@@ -80,15 +81,23 @@ def check(path: Path, base: str | None, metadata: Path | None, tenant: str, outp
 @click.option("--section", "-s", help="Section, such as products or prices.retail / раздел")
 @click.option("--record", "-r", type=click.File("r", encoding="utf-8-sig"), required=True,
               help="JSON of the record as 1C gives it; - for stdin / JSON записи из 1С; - из stdin")  # fmt: skip
+@click.option("--lookups", "-l", type=click.File("r", encoding="utf-8-sig"),
+              help="JSON of what via finds: {set: {id: record}} / JSON того, что найдёт via")  # fmt: skip
 @base_option
 @output_option
 def preview(
-    path: Path, section: str | None, record: Any, base: str | None, metadata: Path | None, tenant: str, output: Format
-) -> None:
+    path: Path, section: str | None, record: Any, lookups: Any, base: str | None, metadata: Path | None, tenant: str,
+    output: Format,
+) -> None:  # fmt: skip
     """Show source, rule and result field by field / показать по полям источник, правило и результат."""
+    books: dict[str, dict[str, Any]] = json.load(lookups, parse_float=Decimal) if lookups else {}
+
+    def lookup(set_: str, key: str) -> Any:
+        return books.get(set_, {}).get(key)
+
     found = _good(path)
     sources = {
-        source.label: source for source in compile_mapping(found, _zone(), base=chosen_base(base, metadata, tenant))
+        source.label: source for source in compile_mapping(found, _zone(), lookup, chosen_base(base, metadata, tenant))
     }
     chosen = sources.get(section or next(iter(sources), ""))
     if chosen is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from syncd.mappings.language import Source
@@ -46,10 +47,26 @@ class Query:
         }  # fmt: skip
         return {name: value for name, value in given.items() if value}
 
+    def narrowed(self, now: datetime, since: datetime | None = None) -> str:
+        """The filter for one read: documents of the last ``days`` before ``now``, and what changed after ``since``.
+
+        Both are times of the base's own clock. Where the source has no ``changed_by``, ``since`` narrows nothing.
+        """
+        parts = [f"({self.filter})"] if self.filter else []
+        if self.days is not None:
+            parts.append(f"Date ge {_moment(now - timedelta(days=self.days))}")
+        if since is not None and self.changed_by:
+            parts.append(f"{self.changed_by} gt {_moment(since)}")
+        return " and ".join(parts) if len(parts) > 1 else self.filter or "".join(parts)
+
     @property
     def order(self) -> str:
         """What to order pages by; objects have a key of their own, rows of a virtual table come as a whole."""
         return "Ref_Key" if self.set.startswith(("Catalog_", "Document_", "ExchangePlan_", "ChartOf")) else ""
+
+
+def _moment(moment: datetime) -> str:
+    return f"datetime'{moment.replace(tzinfo=None, microsecond=0).isoformat()}'"
 
 
 def _literal(name: str, value: str) -> str:

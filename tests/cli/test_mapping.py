@@ -78,6 +78,16 @@ def test_a_preview_shows_source_rule_and_result(run: Run, mine: Path) -> None:
     assert "E741 products.name" in table.out
 
 
+def test_a_preview_looks_references_up_where_it_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "books.json").write_text('{"Catalog_Валюты": {"r": {"Code": "643"}}}', encoding="utf-8")
+    record = json.dumps({"Ref_Key": "a", "Description": "Опт", "ВалютаЦены_Key": "r"}, ensure_ascii=False)
+    words = ("mapping", "preview", "ut11", "-s", "price_types", "-r", "-", "-o", "json")
+    with_books = {row["field"]: row["result"] for row in run(*words, "-l", "books.json", stdin=record).json}
+    assert with_books["currency"] == "RUB"
+    without = {row["field"]: row["result"] for row in run(*words, stdin=record).json}
+    assert "E745" in without["currency"]
+
+
 def test_cases_beside_the_mapping_are_run(run: Run, mine: Path) -> None:
     cases = mine.with_name("trade.cases.yaml")
     cases.write_text("- section: products\n  given: {Ref_Key: a, Артикул: x}\n  expect: {sku: x}\n", encoding="utf-8")

@@ -337,6 +337,16 @@ def test_quotes_in_the_condition_of_a_virtual_table_are_doubled_once() -> None:
     assert query.resource == "R/Balance(Condition='Склад_Key eq guid''1''',Period=datetime'2026-01-01T00:00:00')"
 
 
+def test_a_read_is_narrowed_to_the_window_and_to_what_changed() -> None:
+    now, since = datetime(2026, 5, 10, 12), datetime(2026, 5, 9, 8, 30)  # noqa: DTZ001 - the base's own clock
+    query = Query("Document_X", filter="a eq 1 or b eq 2", days=7, changed_by="Изменён")
+    window = "(a eq 1 or b eq 2) and Date ge datetime'2026-05-03T12:00:00'"
+    assert query.narrowed(now) == window
+    assert query.narrowed(now, since) == f"{window} and Изменён gt datetime'2026-05-09T08:30:00'"
+    assert Query("Catalog_X", filter="a eq 1").narrowed(now, since) == "a eq 1"
+    assert Query("Catalog_X").narrowed(now, since) == ""
+
+
 def test_two_mappings_are_compared_rule_by_rule_and_in_records() -> None:
     old = load("products: {from: X, fields: {id: Ref_Key, sku: A, code: C}}")
     new = load("products: {from: X, fields: {id: Ref_Key, sku: B, name: A}}")
