@@ -17,13 +17,13 @@ _EVERY: Final = 0.05  # seconds between two looks at the helpers' memory
 
 @dataclass(slots=True)
 class Cost:
-    """``cpu`` are seconds of this process and its helpers, ``server`` those of Postgres; ``helpers`` is the largest
-    memory of all helpers together, in bytes.
+    """``cpu`` are seconds of this process and its helpers, ``server`` those of Postgres; ``together`` is the largest
+    resident memory that all of them but Postgres had at one moment, in bytes.
     """
 
     cpu: float = 0.0
     server: float = 0.0
-    helpers: int = 0
+    together: int = 0
 
 
 @contextmanager
@@ -51,14 +51,15 @@ def _own() -> float:
 
 def _watch(cost: Cost, done: threading.Event) -> None:
     while not done.wait(_EVERY):
-        cost.helpers = max(cost.helpers, sum(peak(pid) for pid in _children(os.getpid())))
+        own = os.getpid()
+        cost.together = max(cost.together, sum(map(_resident, (own, *_children(own)))))
 
 
-def peak(pid: int) -> int:
-    """Bytes a process held at most; 0 when it is gone."""
+def _resident(pid: int) -> int:
+    """Bytes a process holds now; 0 when it is gone."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
     except (FileNotFoundError, ProcessLookupError):
         pass

@@ -57,7 +57,7 @@ def _measured(seconds: float, cost: Cost, result: Result, phases: dict[str, floa
     inside = sum(spent for name, spent in phases.items() if name not in ("store uploads", "commit, journal"))
     phases["read + render"] = before_merge - inside
     records = sum(counts["read"] for counts in result.counters.values())
-    return Measured(seconds, records, cpu=cost.cpu, server=cost.server, helpers=cost.helpers,
+    return Measured(seconds, records, cpu=cost.cpu, server=cost.server, together=cost.together,
                     counters=result.counters, phases=phases)  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from syncd.store import stage
 @dataclass(slots=True)
 class Measured:
     """What a job took. ``cpu`` are seconds of the process and its helpers, ``server`` those of Postgres. ``peak`` is
-    the largest resident memory of the process and of its ``helpers``, in bytes; ``phases`` are seconds by name.
+    the largest resident memory of the process, or what it had ``together`` with its helpers at one moment, in bytes;
+    ``phases`` are seconds by name.
     """
 
     seconds: float
@@ -32,7 +33,7 @@ class Measured:
     peak: int = 0
     cpu: float = 0.0
     server: float = 0.0
-    helpers: int = 0
+    together: int = 0
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
 
@@ -90,7 +91,7 @@ def _job(name: str, arguments: list[str]) -> Measured:
 def main(arguments: list[str]) -> None:
     """Run the job and print what was measured."""
     measured = _job(arguments[0], arguments[1:])
-    measured.peak = peak_memory() + measured.helpers
+    measured.peak = max(peak_memory(), measured.together)
     told: dict[str, Any] = asdict(measured)
     print(json.dumps(told))
 

@@ -28,7 +28,7 @@ settled before the next one begins."""
 
 RECORD_LIMIT: Final = 32 << 20
 """A record, or a head, larger than this is not held in memory for a comparison; bytes."""
-ASIDE_BYTES: Final = 1 << 20
+ASIDE_BYTES: Final = 1 << 19
 """So much is put aside before it is handed over: small beside the memory of a process, large beside a message."""
 _TAIL: Final = 256  # bytes kept back, so that no tag is cut in two
 _CONTAINERS: Final = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}

@@ -102,6 +102,7 @@ def _run(state: Run) -> Result:
         try:
             with _writing(state):
                 _read(state)
+                state.helpers.close()
                 state.stage.flush()
                 state.stage.analyze()
                 with state.conn.transaction():
@@ -202,7 +203,8 @@ def _learn(state: Run, counters: dict[str, Counters]) -> None:
     if not state.fast and state.claim.lane == CATALOG_LANE:
         fingerprints.forget(state.conn, state.claim.tenant)
     policy = repr(state.ctx.settings.imports)
-    for kind, known in state.known.items():
+    for kind in list(state.known):
+        known = state.known.pop(kind)  # it is large, and not needed again
         for entity, rows in known.rows_skipped().items():
             found = counters.setdefault(entity, Counters())
             split = entity == "offer" and len(known.used) > 1  # one offer in several split files is one offer
