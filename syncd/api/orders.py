@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from syncd.api.auth import Ctx, Reader, Seller
 from syncd.api.entities import answer, refuse_unknown
 from syncd.errors import CATALOGUE, RequestError
-from syncd.queue import view
-from syncd.store.db import Conn, Row, one
+from syncd.store.db import Conn, Row
 from syncd.sync import order_changes
 from syncd.sync import orders as use_case
 from syncd.sync.orders import NewLine, NewOrder
@@ -203,14 +202,14 @@ def _stated(part: _Body | None) -> dict[str, Any] | None:
 
 
 def _full(conn: Conn, tenant: str, id_: UUID) -> dict[str, Any]:
-    row = use_case.get(conn, tenant, id_)
-    if row is None:
+    whole = use_case.whole(conn, tenant, id_)
+    if whole is None:
         raise RequestError("E305", status=404, what="Order", id=str(id_))
+    row, history, delivery = whole
+    age = row.pop("age")
     found = _order(row)
-    found["history"] = use_case.history(conn, tenant, id_)
-    found["delivery"] = _delivery(view.delivery_of(conn, tenant, "order", str(id_)))
-    clock = one(conn, "SELECT extract(epoch FROM now() - %(known)s::timestamptz)::float AS age", known=row["known_at"])
-    found["age_seconds"] = round(clock["age"], 1) if clock and clock["age"] is not None else None
+    found["history"], found["delivery"] = history, _delivery(delivery)
+    found["age_seconds"] = None if age is None else round(age, 1)
     return found
 
 

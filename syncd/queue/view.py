@@ -94,11 +94,8 @@ def summary(conn: Conn, tenant: str) -> Row:
     return row
 
 
-def delivery_of(conn: Conn, tenant: str, kind: str, key: str) -> Row | None:
-    """Where the newest message about an object stands."""
-    return one(
-        conn,
-        """SELECT id, state, attempt, next_attempt_at, error_code, error_params, sent_at, acknowledged_at, created_at
-           FROM outbox WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(key)s ORDER BY revision_no DESC LIMIT 1""",
-        t=tenant, kind=kind, key=key,
-    )  # fmt: skip
+DELIVERY: Final = """
+    SELECT id, state, attempt, next_attempt_at, error_code, error_params, sent_at, acknowledged_at, created_at
+    FROM outbox WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(key)s ORDER BY revision_no DESC LIMIT 1
+"""
+"""Where the newest message about an object stands."""

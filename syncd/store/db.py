@@ -102,3 +102,10 @@ def every(conn: Conn, query: str, **parameters: Any) -> list[Row]:
 def execute(conn: Conn, query: str, **parameters: Any) -> int:
     """Run a statement and tell how many rows it touched."""
     return conn.execute(query.encode(), parameters).rowcount
+
+
+def together(conn: Conn, *queries: tuple[str, dict[str, Any]]) -> list[list[Row]]:
+    """The rows of several queries in one round trip, in order; each sees what those before it did."""
+    with conn.pipeline():
+        cursors = [conn.execute(query.encode(), parameters) for query, parameters in queries]
+    return [cursor.fetchall() for cursor in cursors]

@@ -14,9 +14,9 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from syncd.errors import RequestError
-from syncd.queue import outbox
+from syncd.queue import outbox, view
 from syncd.store.access import ApiKey
-from syncd.store.db import Conn, Row, every, execute, one
+from syncd.store.db import Conn, Row, every, execute, one, together
 from syncd.store.ids import order_id
 from syncd.sync.context import Context
 
@@ -118,34 +118,34 @@ def accept(ctx: Context, key: ApiKey, idempotency_key: str, order: NewOrder) -> 
 
 
 def _accept(conn: Conn, key: ApiKey, idempotency_key: str, order: NewOrder, *, generate_number: bool) -> Accepted:
-    tenant = key.tenant
+    tenant, route = key.tenant, f"{ROUTE} {key.storefront}"
     scope = f"{tenant}\x1f{key.storefront}\x1f{ROUTE}\x1f{idempotency_key}"
-    row = one(
+    (lock,), answered = together(
         conn,
-        """SELECT pg_try_advisory_xact_lock(hashtextextended(%(scope)s, 0)) AS free""",
-        scope=scope,
+        ("SELECT pg_try_advisory_xact_lock(hashtextextended(%(scope)s, 0)) AS free", {"scope": scope}),
+        (
+            "SELECT body, answer_id FROM idempotency WHERE tenant = %(t)s AND route = %(r)s AND key = %(k)s",
+            {"t": tenant, "r": route, "k": idempotency_key},
+        ),
     )
-    assert row is not None
-    if not row["free"]:
+    if not lock["free"]:
         raise RequestError("E303", status=409)
     body = order.as_json()
-    route = f"{ROUTE} {key.storefront}"
-    known = one(
-        conn,
-        "SELECT body, answer_id FROM idempotency WHERE tenant = %(t)s AND route = %(r)s AND key = %(k)s",
-        t=tenant, r=route, k=idempotency_key,
-    )  # fmt: skip
+    known = answered[0] if answered else None
     if known:
         if known["body"] != body:
             raise RequestError("E302", status=422, paths=", ".join(differences(known["body"], body)))
         return Accepted(UUID(known["answer_id"]), repeated=True)
     made, repeated = _insert(conn, key, order, body, generate_number=generate_number)
-    execute(
-        conn,
-        """INSERT INTO idempotency (tenant, route, key, body, status, answer_id)
-           VALUES (%(t)s, %(r)s, %(k)s, %(body)s, 201, %(id)s)""",
-        t=tenant, r=route, k=idempotency_key, body=Jsonb(body), id=str(made),
-    )  # fmt: skip
+    with conn.pipeline():  # both in one round trip
+        if not repeated:
+            outbox.enqueue(conn, tenant, kind="order", key=str(made))
+        execute(
+            conn,
+            """INSERT INTO idempotency (tenant, route, key, body, status, answer_id)
+               VALUES (%(t)s, %(r)s, %(k)s, %(body)s, 201, %(id)s)""",
+            t=tenant, r=route, k=idempotency_key, body=Jsonb(body), id=str(made),
+        )  # fmt: skip
     return Accepted(made, repeated)
 
 
@@ -180,7 +180,6 @@ def _insert(
         if same is None or bytes(same["body_hash"] or b"") != digest:
             raise RequestError("E304", status=409, number=order.number, storefront=key.storefront)
         return made, True
-    outbox.enqueue(conn, tenant, kind="order", key=str(made))
     return made, False
 
 
@@ -219,9 +218,28 @@ _ORDER: Final = """
 """
 
 
+_HISTORY: Final = """
+    SELECT at, status, source, detail FROM order_status WHERE tenant = %(t)s AND order_id = %(id)s ORDER BY seq
+"""
+
+
 def get(conn: Conn, tenant: str, id_: UUID) -> Row | None:
     """One order."""
     return one(conn, _ORDER + " AND id = %(id)s", t=tenant, id=id_)
+
+
+def whole(conn: Conn, tenant: str, id_: UUID) -> tuple[Row, list[Row], Row | None] | None:
+    """One order with its age in seconds (``age``), its history, and where its newest message stands; in one round
+    trip.
+    """
+    found, history_, delivery = together(
+        conn,
+        (_ORDER.replace("revision_no", "revision_no, extract(epoch FROM now() - known_at)::float AS age", 1)
+         + " AND id = %(id)s", {"t": tenant, "id": id_}),
+        (_HISTORY, {"t": tenant, "id": id_}),
+        (view.DELIVERY, {"t": tenant, "kind": "order", "key": str(id_)}),
+    )  # fmt: skip
+    return (found[0], history_, delivery[0] if delivery else None) if found else None
 
 
 def many(conn: Conn, tenant: str, ids: list[UUID]) -> dict[UUID, Row]:
@@ -241,13 +259,4 @@ def page(
               AND (%(since)s::timestamptz IS NULL OR updated_at >= %(since)s)
             ORDER BY id LIMIT %(limit)s""",
         t=tenant, after=after, number=number, since=since, limit=limit,
-    )  # fmt: skip
-
-
-def history(conn: Conn, tenant: str, id_: UUID) -> list[Row]:
-    """What happened to an order, in order."""
-    return every(
-        conn,
-        "SELECT at, status, source, detail FROM order_status WHERE tenant = %(t)s AND order_id = %(id)s ORDER BY seq",
-        t=tenant, id=id_,
     )  # fmt: skip
