@@ -640,6 +640,17 @@ CATALOGUE: dict[str, Text] = {
         "The mapping cannot write order {order}: {detail}. Correct it, then retry the delivery.",
         "Правила не могут записать заказ {order}: {detail}. Исправьте их и повторите доставку.",
     ),
+    # E850-E869: mappings at work over OData
+    "E850": Text(
+        "administrator",
+        "There is no mapping {mapping!r} for endpoint {endpoint}. Publish one under this name (`syncd mapping publish`), or choose a preset: `syncd endpoint set {endpoint} --set mapping=ut11` (known: {known}).",
+        "Для получателя {endpoint} нет маппинга {mapping!r}. Опубликуйте маппинг под этим именем (`syncd mapping publish`) или выберите заготовку: `syncd endpoint set {endpoint} --set mapping=ut11` (есть: {known}).",
+    ),
+    "E851": Text(
+        "1c-developer",
+        "The mapping {mapping!r} of endpoint {endpoint} does not say how orders are written: its section `orders` has no `write`. Add it, or let the endpoint take no orders (`--takes ''`).",
+        "Маппинг {mapping!r} получателя {endpoint} не говорит, как писать заказы: в разделе `orders` нет `write`. Добавьте его или не отправляйте туда заказы (`--takes ''`).",
+    ),
     # E920-E939: endpoints we call, 1C as an HTTP service, health
     "E920": Text(
         "administrator",
@@ -1032,6 +1043,27 @@ CATALOGUE: dict[str, Text] = {
         "on-call",
         "{number} is {state}: there is nothing to {action}.",
         "{number} в состоянии {state}: действие {action} невозможно.",
+    ),
+    # E981-E999: web services, sites we push to
+    "E981": Text(
+        "administrator",
+        "Endpoint {endpoint!r}, setting {key}: {detail}. See docs/soap.md.",
+        "Получатель {endpoint!r}, настройка {key}: {detail}. Смотрите docs/soap.ru.md.",
+    ),
+    "E982": Text(
+        "administrator",
+        "Endpoint {endpoint!r}: its service cannot be asked for an order (look_up) and does not take one once (idempotent), so that a lost answer could double an order. Name an operation for look_up.",
+        "Получатель {endpoint!r}: сервис нельзя спросить о заказе (look_up), и повтор он примет как новый (idempotent), поэтому потерянный ответ может задвоить заказ. Укажите операцию look_up.",
+    ),
+    "E983": Text(
+        "1c-developer",
+        "The web service of {host} does not answer as agreed: {detail}. Nothing was done; messages wait. See docs/soap.md.",
+        "Веб-сервис {host} отвечает не так, как условлено: {detail}. Ничего не сделано; сообщения подождут. Смотрите docs/soap.ru.md.",
+    ),
+    "E984": Text(
+        "1c-developer",
+        "Message {key} cannot be written for the web service: {detail}. Mend the settings of the endpoint or the order, then `syncd outbox retry {key}`.",
+        "Сообщение {key} не записать для веб-сервиса: {detail}. Исправьте настройки получателя или заказ, затем `syncd outbox retry {key}`.",
     ),
     # E9xx: delivery
     "E901": Text(

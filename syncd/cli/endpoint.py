@@ -23,7 +23,7 @@ from syncd.log import mask
 from syncd.queue.events import GROUPS, NAMES
 from syncd.spans import span
 from syncd.store import access, endpoints, secrets
-from syncd.store.db import Conn
+from syncd.store.db import Conn, Database
 from syncd.store.delivery_tables import ENDPOINT_KINDS
 from syncd.store.endpoints import ORDER, Endpoint
 from syncd.sync.targets import PROTOCOLS
@@ -130,7 +130,7 @@ def add(name: str, kind: str, tenant: str, output: Format, **options: Any) -> No
             sealed=secrets.keys(found).seal(password) if password is not None else None,
             **{key: value for key, value in values.items() if value is not None},
         )  # fmt: skip
-        _check(made, password)
+        _check(made, password, db)
     _said(made, output, adopted=adopted, shown_once=shown_once)
 
 
@@ -164,7 +164,7 @@ def set_(name: str, new_secret: bool, overlap: str, tenant: str, output: Format,
         if not values:
             raise click.UsageError(tr("Nothing to change was given.", "Не указано, что изменить."))
         made, adopted = endpoints.change(conn, tenant, known.id, **values)
-        _check(made, made.secret(keys))
+        _check(made, made.secret(keys), db)
     _said(made, output, adopted=adopted, shown_once=shown_once)
 
 
@@ -216,11 +216,11 @@ def _infobase(conn: Conn, tenant: str, name: str | None) -> UUID | None:
     return found
 
 
-def _check(made: Endpoint, password: str | None) -> None:
+def _check(made: Endpoint, password: str | None, db: Database) -> None:
     """Open it once, so that what is wrong with it is said now. Raises ``ConfigError``; nothing is stored then."""
     protocol = PROTOCOLS.get(made.kind)
     if protocol is not None:
-        protocol.open(made, password).close()
+        protocol.open(made, password, db).close()
     elif made.takes:
         raise ConfigError("E903", kind=made.kind, endpoint=made.name)
 

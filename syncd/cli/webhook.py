@@ -214,11 +214,12 @@ def test(name: str, queue: bool, tenant: str, output: Format) -> None:
         tenant=tenant, id=marker, kind="event", key="test", revision_no=1, attempt=1, marker=str(marker), body=body,
         created_at=now,
     )  # fmt: skip
-    target = PROTOCOLS[known.kind].open(known, known.secret(secrets.keys(found)))
-    try:
-        receipt = target.deliver(message)
-    finally:
-        target.close()
+    with database(found) as db:
+        target = PROTOCOLS[known.kind].open(known, known.secret(secrets.keys(found)), db)
+        try:
+            receipt = target.deliver(message)
+        finally:
+            target.close()
     if output == "table":
         talk.print("[green]ok[/] " + safe(text(receipt.ref) + " " + dump(dict(receipt.answer))))
     else:

@@ -11,12 +11,15 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from syncd.adapters import http_service, mail, telegram, webhooks
+from syncd.adapters import http_service, mail, soap, telegram, webhooks
 from syncd.adapters.ports import Target
 from syncd.errors import ConfigError
+from syncd.store.db import Database
 from syncd.store.endpoints import Endpoint
+from syncd.sync import odata_orders
 
-Open = Callable[[Endpoint, str | None], Target]
+Open = Callable[[Endpoint, str | None, Database], Target]
+"""From an endpoint and its secret; the database is for what is kept about its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,18 @@ class Protocol:
     """Whether the same message twice does no harm: the target knows it again, or it is only a word to a person."""
 
 
+def _plain(open_: Callable[[Endpoint, str | None], Target]) -> Open:
+    """An adapter that needs nothing but the endpoint's row."""
+    return lambda endpoint, secret, _db: open_(endpoint, secret)
+
+
 PROTOCOLS: Final[dict[str, Protocol]] = {
-    "http_service": Protocol(http_service.open_target, can_look_up=True, idempotent=True),
-    "webhook": Protocol(webhooks.open_target, can_look_up=False, idempotent=True),
-    "email": Protocol(mail.open_target, can_look_up=False, idempotent=True),
-    "telegram": Protocol(telegram.open_target, can_look_up=False, idempotent=True),
+    "http_service": Protocol(_plain(http_service.open_target), can_look_up=True, idempotent=True),
+    "odata": Protocol(odata_orders.open_target, can_look_up=True, idempotent=False),
+    "soap": Protocol(soap.open_target, can_look_up=True, idempotent=True),
+    "webhook": Protocol(_plain(webhooks.open_target), can_look_up=False, idempotent=True),
+    "email": Protocol(_plain(mail.open_target), can_look_up=False, idempotent=True),
+    "telegram": Protocol(_plain(telegram.open_target), can_look_up=False, idempotent=True),
 }
 
 
@@ -49,8 +59,11 @@ def kinds_for_take_over(protocols: dict[str, Protocol]) -> dict[str, list[str]]:
 class Targets:
     """Open targets by endpoint. ``secret`` opens an endpoint's sealed secret."""
 
-    def __init__(self, protocols: dict[str, Protocol], secret: Callable[[Endpoint], str | None]) -> None:
+    def __init__(
+        self, protocols: dict[str, Protocol], secret: Callable[[Endpoint], str | None], db: Database
+    ) -> None:  # fmt: skip
         self._protocols = protocols
+        self._db = db
         self._secret = secret
         self._open: dict[UUID, tuple[datetime, Target]] = {}
         self._lock = threading.Lock()
@@ -64,7 +77,7 @@ class Targets:
             protocol = self._protocols.get(endpoint.kind)
             if protocol is None:
                 raise ConfigError("E903", kind=endpoint.kind, endpoint=endpoint.name)
-            made = protocol.open(endpoint, self._secret(endpoint))
+            made = protocol.open(endpoint, self._secret(endpoint), self._db)
             self._open[endpoint.id] = (endpoint.updated_at, made)
         if known:
             known[1].close()

@@ -52,8 +52,9 @@ class Worker:
         self._rings = 0
         self._bells: dramatiq.Worker | None = self._listen(broker) if broker else None
         self._deliverer = Deliverer(
-            ctx, self._id, Targets(PROTOCOLS, _opener(ctx)), PROTOCOLS, threads=ctx.settings.worker.delivery_threads
-        )
+            ctx, self._id, Targets(PROTOCOLS, _opener(ctx), ctx.db), PROTOCOLS,
+            threads=ctx.settings.worker.delivery_threads,
+        )  # fmt: skip
         lanes = Lanes(ctx, self._stopping, self._wait)
         bulk = Batches(ctx, self._stopping, self._wait)
         loops: list[Callable[[], None]] = [self._import_loop] * threads + [

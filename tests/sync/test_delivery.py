@@ -38,7 +38,7 @@ class Shop:
         self.deliverer = self.another_worker()
 
     def another_worker(self) -> Deliverer:
-        targets = Targets(PROTOCOLS, lambda _endpoint: None)
+        targets = Targets(PROTOCOLS, lambda _endpoint: None, self.ctx.db)
         return Deliverer(self.ctx, new_id(), targets, PROTOCOLS, threads=4, rules=lambda _kind: QUICK)
 
     def order(self, number: str) -> str:

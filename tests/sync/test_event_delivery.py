@@ -36,7 +36,7 @@ class House:
         settings = Settings(home=home, worker=Worker(poll_seconds=0.02))
         self.db = Database(database_url, size=8)
         self.keys = secrets.keys(settings)
-        targets = Targets(PROTOCOLS, lambda endpoint: endpoint.secret(self.keys))
+        targets = Targets(PROTOCOLS, lambda endpoint: endpoint.secret(self.keys), self.db)
         self.deliverer = Deliverer(
             Context(self.db, settings, Doorbell(None)), new_id(), targets, PROTOCOLS, threads=4, rules=lambda _: QUICK
         )

@@ -104,7 +104,7 @@ def _resolved(client: Client, step: Reference, order: Order, refs: Refs) -> str 
     body = asked(step.make, order, refs)
     if body is None:
         if step.needed:
-            raise Refused("E839", what=step.name, value=asked(step.shown, order))
+            raise Refused("E839", what=step.name, value=asked(step.shown, order), path=f"references.{step.name}")
         return None
     return writing.create(client, step.set_name, body, search).ref
 
@@ -121,8 +121,10 @@ def _searched(client: Client, set_name: str, conditions: Sequence[Filter]) -> li
     return []
 
 
-def require(client: Client, set_name: str, wanted: set[str]) -> None:
-    """Raise Refused E839 unless 1C has all of these references."""
+def require(
+    client: Client, set_name: str, wanted: set[str], path: Callable[[set[str]], str] = lambda _: ""
+) -> None:  # fmt: skip
+    """Raise Refused E839 unless 1C has all of these references. ``path`` tells where the missing ones stand."""
     missing = wanted - {str(UUID(each)) for each in reading.present(client, set_name, sorted(wanted))}
     if missing:
-        raise Refused("E839", what=set_name, value=", ".join(sorted(missing)))
+        raise Refused("E839", what=set_name, value=", ".join(sorted(missing)), path=path(missing) or set_name)

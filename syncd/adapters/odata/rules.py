@@ -4,7 +4,7 @@ of a document held against the base.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -48,6 +48,18 @@ def referred(metadata: Metadata, set_name: str, body: Mapping[str, Any]) -> dict
             assert rows is not None
             _collect(metadata, rows, row, found)
     return found
+
+
+def path_of(body: Mapping[str, Any], refs: Collection[str]) -> str:
+    """Where the first of these references stands in a body: ``Товары[2].Номенклатура_Key``; nothing if nowhere."""
+    for name, value in body.items():
+        if isinstance(value, list | tuple):
+            inner = ((f"{name}[{n}].", path_of(row, refs)) for n, row in enumerate(value, 1))
+            if (found := next((at + rest for at, rest in inner if rest), "")) != "":
+                return found
+        elif name.endswith(KEY) and str(value).lower() in refs:
+            return name
+    return ""
 
 
 def _collect(metadata: Metadata, shape: Shape, fields: Mapping[str, Any], found: dict[str, set[str]]) -> None:

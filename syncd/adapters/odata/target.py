@@ -132,7 +132,7 @@ class OrdersTarget:
         for set_name, wanted in rules.referred(self._known, self._mapping.set_name, body).items():
             unseen = wanted - self._seen - set(refs.values())
             if unseen:
-                orders.require(self._client, set_name, unseen)
+                orders.require(self._client, set_name, unseen, lambda missing: rules.path_of(body, missing))
                 self._seen = unseen if len(self._seen) > SEEN else self._seen | unseen
 
     def _changed(self, before: Written, body: Mapping[str, Any]) -> Written:
