@@ -73,9 +73,9 @@ class Client:
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, timeout: float | None = None) -> Answer:
         """Ask once. Raises ``TransportError`` or ``ConfigError`` when no whole answer came."""
-        return self._call("GET", path, params=dict(params or {}), write=False, timeout=timeout)
+        return self._call("GET", path, params=dict(params) if params else None, write=False, timeout=timeout)
 
-    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def post(self, path: str, body: bytes, headers: Mapping[str, str | bytes] | Mapping[str, str]) -> Answer:
         """Send once. Raises ``UnknownOutcome`` when it may have arrived and no whole answer came, ``TransportError``
         when it certainly was not sent.
         """

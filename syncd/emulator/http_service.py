@@ -56,10 +56,14 @@ class Service:
         """Listen. Raises ``OSError`` when the port is taken."""
         with self._lock:
             if self._server is None:
-                self._server = Server(("127.0.0.1", self.port), self)
+                self._server = self._opened()
                 self.port = self._server.server_address[1]
                 self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
                 self._thread.start()
+
+    def _opened(self) -> Server:
+        """The port, listening."""
+        return Server(("127.0.0.1", self.port), self)
 
     def stop(self) -> None:
         """Close the port and the file; requests that hang are let go."""

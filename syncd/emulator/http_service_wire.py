@@ -33,10 +33,10 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], service: Service) -> None:
+    def __init__(self, address: tuple[str, int], service: Service, handler: type[Handler] | None = None) -> None:
         self.service = service
         self._open: set[socket.socket] = set()
-        super().__init__(address, _Handler)
+        super().__init__(address, handler or Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
@@ -63,7 +63,9 @@ def _reset(connection: socket.socket) -> None:
         return
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a caller. What is asked and answered is a subclass's own; how it breaks is not."""
+
     protocol_version = "HTTP/1.1"
     server: Server
     disable_nagle_algorithm = True
@@ -89,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         _, found, rest = address.path.partition("/v1/")
         place = _place(method, rest) if found else None
         if place is None:
-            self._write(broken(Fault.NO_SERVICE, 0))
+            self._write(self._broken(Fault.NO_SERVICE))
             return
         service.requests += 1
         key = self._key(place, rest)
@@ -109,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._break(0.0)
             return
         if fault is not None and fault is not Fault.LATE and "after" not in fault.value:
-            self._write(broken(fault, behaviour.pause))
+            self._write(self._broken(fault))
             return
         reply = self._done(place, key, body, query)
         if fault is None:
@@ -122,7 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault is Fault.DRIP:
             self._drip(reply, behaviour.drip)
         else:
-            self._write(broken(fault, behaviour.pause))
+            self._write(self._broken(fault))
+
+    def _broken(self, fault: Fault) -> Reply:
+        """The answer of a fault."""
+        return broken(fault, self.server.service.behaviour.pause)
 
     def _done(self, place: Place, key: str, body: bytes, query: dict[str, list[str]]) -> Reply:
         service = self.server.service

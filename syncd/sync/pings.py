@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from syncd.adapters import http_service
+from syncd.adapters import http_service, soap
 from syncd.adapters.odata import endpoint as odata
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.ping import ODataPing
@@ -77,6 +77,7 @@ class _OData:
 PINGERS: Final[Mapping[str, Callable[[Endpoint, str | None], Pingable]]] = {
     "http_service": http_service.open_target,
     "odata": _OData,
+    "soap": soap.open_target,
 }
 """How an endpoint of each kind is asked. The infobase behind it is known by the first of its endpoints found here."""
 

@@ -40,7 +40,7 @@ def _plain(open_: Callable[[Endpoint, str | None], Target]) -> Open:
 PROTOCOLS: Final[dict[str, Protocol]] = {
     "http_service": Protocol(_plain(http_service.open_target), can_look_up=True, idempotent=True),
     "odata": Protocol(odata_orders.open_target, can_look_up=True, idempotent=False),
-    "soap": Protocol(soap.open_target, can_look_up=True, idempotent=True),
+    "soap": Protocol(_plain(soap.open_target), can_look_up=True, idempotent=False),
     "webhook": Protocol(_plain(webhooks.open_target), can_look_up=False, idempotent=True),
     "email": Protocol(_plain(mail.open_target), can_look_up=False, idempotent=True),
     "telegram": Protocol(_plain(telegram.open_target), can_look_up=False, idempotent=True),
