@@ -66,6 +66,7 @@ class Compiler:
         words = self.dictionaries.get(rule.dictionary or "", {}) if rule.dictionary else rule.values
         wanted: Kind | As = rule.as_ or kind
         if words is not None:
+            get = _as_word(get, path, source, place)
             get = dictionary(get, words, rule.unlisted or "error", path, source, place)
         if "value" in rule.model_fields_set and (rule.from_ or rule.expr):
             get = _with_constant(get, rule.value)
@@ -91,7 +92,7 @@ class Compiler:
                 self._typed(get, name, rule.type_, path, place) for get, name in zip(readers, rule.from_, strict=True)
             ]
         if rule.join is not None:
-            return _joined(readers, rule.join)
+            return _joined([_as_text(get, path, source_of(rule), place) for get in readers], rule.join)
         return readers[0] if len(readers) == 1 else _first_of(readers)
 
     def _reader(self, name: str, path: str, place: Place) -> Getter:
@@ -172,7 +173,7 @@ class Compiler:
             return each(row) if each else jsonable({n: v for n, get in parts.items() if (v := get(row)) is not None})
 
         def collect(row: Row) -> Any:
-            rows = [{**part, PARENT: row} for part in read(row) or ()]
+            rows = [{**part, PARENT: row} for part in _section_of(read(row), path, section, tree.place)]
             kept = [part for part in rows if when is None or when(part)]
             if key is not None:
                 return _by_key([(key(part), one(part)) for part in kept])
@@ -261,10 +262,49 @@ def _first_of(readers: list[Getter]) -> Getter:
     return read
 
 
+def _unfit(value: object, path: str, source: str, kind: Kind | As, place: Place) -> MappingError:
+    shown = value if isinstance(value, str | int | None) else str(value)
+    return MappingError("E742", path=path, value=shown, source=source, wanted=convert.kind_words(kind), place=place)
+
+
+def _as_text(get: Getter, path: str, source: str, place: Place) -> Getter:
+    """For joining: every part is a text, or nothing."""
+
+    def read(row: Row) -> str | None:
+        value = get(row)
+        try:
+            return convert.text(value)
+        except convert.Unfit:
+            raise _unfit(value, path, source, "text", place) from None
+
+    return read
+
+
+def _as_word(get: Getter, path: str, source: str, place: Place) -> Getter:
+    """For a dictionary: what no word can be is told."""
+
+    def read(row: Row) -> Any:
+        value = get(row)
+        if isinstance(value, list | Mapping):
+            raise _unfit(value, path, source, "text", place)
+        return value
+
+    return read
+
+
+def _section_of(value: object, path: str, section: str, place: Place) -> list[Row]:
+    """The rows of a tabular section."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(part, Mapping) for part in value):
+        raise _unfit(value, path, section, "list", place)
+    return value
+
+
 def _joined(readers: list[Getter], join: str) -> Getter:
     def read(row: Row) -> str:
         values = (get(row) for get in readers)
-        return join.join(convert.text(value) or "" for value in values if not convert.is_empty(value))
+        return join.join(str(value) for value in values if not convert.is_empty(value))
 
     return read
 
@@ -297,8 +337,6 @@ def _converted(
         try:
             return change(value)
         except convert.Unfit:
-            wanted = convert.kind_words(kind)
-            shown = value if isinstance(value, str | int | None) else str(value)
-            raise MappingError("E742", path=path, value=shown, source=source, wanted=wanted, place=place) from None
+            raise _unfit(value, path, source, kind, place) from None
 
     return read
