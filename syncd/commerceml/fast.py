@@ -124,9 +124,10 @@ def _label(kind: str, record: bytes, encoding: str) -> int:
     """What kind of document it is, by its first record: 3.x splits an offer over files of offers, prices and rests."""
     if kind == "catalogue":
         return 1
-    if "<Наименование".encode(encoding) in record:
+    described, prices, _ = record.partition("<Цены".encode(encoding))
+    if "<Наименование".encode(encoding) in described:  # in a price it is a tax's
         return 2
-    return 3 if "<Цены".encode(encoding) in record else 4
+    return 3 if prices else 4
 
 
 def _catalogue_id(kind: str, head: bytes, encoding: str) -> str:

@@ -133,6 +133,18 @@ def test_split_files_of_one_offer_do_not_push_each_other_out(memory: Memory) -> 
     assert ids(memory.read(priced)) == []
 
 
+def test_a_tax_named_in_a_price_does_not_make_a_file_of_prices_one_of_offers(memory: Memory) -> None:
+    described = offers("<Предложение><Ид>a</Ид><Наименование>А</Наименование></Предложение>")
+    priced = offers(
+        "<Предложение><Ид>a</Ид><Цены><Цена><ИдТипаЦены>t</ИдТипаЦены><ЦенаЗаЕдиницу>5</ЦенаЗаЕдиницу>"
+        "<Налог><Наименование>НДС</Наименование></Налог></Цена></Цены></Предложение>"
+    )
+    for text in (described, priced):
+        memory.read(text)
+    assert ids(memory.read(described)) == []
+    assert ids(memory.read(priced)) == []
+
+
 def test_prices_from_another_kind_of_document_make_the_whole_offer_be_read_again(memory: Memory) -> None:
     price = "<Цены><Цена><ИдТипаЦены>t</ИдТипаЦены><ЦенаЗаЕдиницу>{}</ЦенаЗаЕдиницу></Цена></Цены>"
     whole = offers(f"<Предложение><Ид>a</Ид><Наименование>А</Наименование>{price.format(5)}</Предложение>")
