@@ -651,6 +651,16 @@ CATALOGUE: dict[str, Text] = {
         "The mapping {mapping!r} of endpoint {endpoint} does not say how orders are written: its section `orders` has no `write`. Add it, or let the endpoint take no orders (`--takes ''`).",
         "Маппинг {mapping!r} получателя {endpoint} не говорит, как писать заказы: в разделе `orders` нет `write`. Добавьте его или не отправляйте туда заказы (`--takes ''`).",
     ),
+    "E852": Text(
+        "1c-developer",
+        "The mapping {mapping!r} has no section `{section}`, so there is nothing to pull. Add the section, or let the endpoint give less: `--set pulls=…`.",
+        "В маппинге {mapping!r} нет раздела `{section}`, получать нечего. Добавьте раздел или укажите, что база отдаёт: `--set pulls=…`.",
+    ),
+    "E853": Text(
+        "administrator",
+        "An endpoint of kind {kind} knows no pull of changes; that is for `odata` with an exchange plan.",
+        "Получатель вида {kind} не умеет отдавать изменения; это умеет `odata` с планом обмена.",
+    ),
     # E920-E939: endpoints we call, 1C as an HTTP service, health
     "E920": Text(
         "administrator",

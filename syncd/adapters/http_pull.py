@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from syncd.adapters.http_service import HttpService
 from syncd.adapters.ports import Pulled
-from syncd.errors import DataError
+from syncd.errors import ConfigError, DataError
 from syncd.i18n import tr
 from syncd.model import ENTITIES, Entity, Field
 from syncd.model.records import BadRecord, Record
@@ -39,6 +39,17 @@ class HttpPuller:
         """The base behind an endpoint of kind ``http_service``."""
         partial = endpoint.settings.get("partial") is True
         return cls(HttpService.of(endpoint, password), zone=endpoint.zone, partial=partial)
+
+    def gives(self, entity: str) -> bool:
+        """The service itself says what it does not have."""
+        return entity in ENTITIES
+
+    def changes(self) -> Pulled:
+        """There is no such method in the contract."""
+        raise ConfigError("E853", kind="http_service")
+
+    def committed(self) -> None:
+        """Nothing is forgotten there: cursors are ours."""
 
     def pull(self, entity: str, cursor: str | None) -> Pulled:
         """All records of an entity."""

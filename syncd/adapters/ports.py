@@ -168,16 +168,31 @@ class Pinged(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """An object that 1C has no more, or that is of no use to us any more. Says nothing where it is not stored."""
+
+    entity: str
+    key: tuple[Any, ...]
+
+
+Recheck = Callable[[Sequence[str]], Iterator[Sequence[Record | BadRecord]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pulled:
     """What one question for an entity brings, page by page, as it comes.
 
-    ``partial``: these are changes or a part of the whole, so nothing is gone for not being among them. ``cursor`` is
-    asked when all pages were read: where the next pull may begin, ``None`` for from the beginning.
+    ``partial``: these are changes or a part of the whole, so nothing is gone for not being among them. The others are
+    asked when all pages were read. ``cursor``: where the next pull may begin, ``None`` for from the beginning.
+    ``whole``: whether it stayed certain that everything was seen. ``recheck``, where the base can be asked for single
+    records, gives those of the keys that it has after all: a set that moved while it was read hides some.
     """
 
-    pages: Iterator[Sequence[Record | BadRecord]]
+    pages: Iterator[Sequence[Record | BadRecord | Gone]]
     partial: bool
     cursor: Callable[[], str | None] = lambda: None
+    whole: Callable[[], bool] = lambda: True
+    recheck: Recheck | None = None
 
 
 class Puller(Protocol):
@@ -187,8 +202,17 @@ class Puller(Protocol):
     ``TransportError``, ``RemoteError``, ``Refused``, ``MappingError``, ``ConfigError``, while pages are read too.
     """
 
+    def gives(self, entity: str) -> bool:
+        """Whether it has such records at all."""
+
     def pull(self, entity: str, cursor: str | None) -> Pulled:
         """Ask for an entity: all of it, or what changed since the cursor where the protocol can tell."""
+
+    def changes(self) -> Pulled:
+        """What changed of all entities since it was last ``committed``. Raises ConfigError where there is no such."""
+
+    def committed(self) -> None:
+        """What was pulled is stored for good; what is forgotten there now was not in vain."""
 
     def close(self) -> None:
         """Give connections back; another thread may be waiting for an answer."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from syncd.errors import DataError
+from syncd.errors import DataError, MappingError
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class BadRecord:
     key: str
     path: str
     line: int
-    error: DataError
+    error: DataError | MappingError
 
 
 @dataclass(slots=True)

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from xxhash import xxh3_64_intdigest
 
-from syncd.schedules.settings import Schedule, entities_of
+from syncd.schedules.settings import CHANGES, METADATA, Schedule, entities_of
 from syncd.schedules.timing import Timing
 from syncd.spans import span
 from syncd.store import endpoints
 from syncd.store.db import Conn
 from syncd.store.endpoints import Endpoint
 
-PULLING_KINDS: Final = ("http_service",)
+PULLING_KINDS: Final = ("http_service", "odata")
 """Kinds of endpoints that can be asked for data; ``syncd.sync.pulls.PULLERS`` has an adapter for each."""
 INSTALLATION: Final = ""
 """The tenant of the installation's own jobs."""
@@ -50,10 +50,15 @@ class Plan:
 
 def able(endpoint: Endpoint, pull: str) -> bool:
     """Whether this endpoint gives such data: it says so in its setting ``pulls``: pulls or entities, as a list
-    or between commas, or ``*``. A base over OData gives everything unless it says what.
+    or between commas, or ``*``. A base over OData gives everything unless it says what; changes come of one that has a
+    node of an exchange plan, metadata of every one.
     """
     if endpoint.disabled_at is not None or endpoint.kind not in PULLING_KINDS:
         return False
+    if pull == METADATA:
+        return endpoint.kind == "odata"
+    if pull == CHANGES:
+        return endpoint.kind == "odata" and bool(endpoint.settings.get("node"))
     given = endpoint.settings.get("pulls", ["*"] if endpoint.kind == "odata" else [])
     offered = {word.strip() for word in given.split(",")} if isinstance(given, str) else set(given)
     return "*" in offered or pull in offered or any(_same(pull, word) for word in offered)
@@ -87,7 +92,8 @@ def _meant(schedule: Schedule, endpoint: Endpoint) -> bool:
     if schedule.infobase is not None and endpoint.infobase != schedule.infobase:
         return False
     if schedule.endpoint is not None:  # named by a person, who knows what it gives
-        return endpoint.name == schedule.endpoint and endpoint.kind in PULLING_KINDS
+        kinds = PULLING_KINDS if schedule.pull != METADATA else ("odata",)
+        return endpoint.name == schedule.endpoint and endpoint.kind in kinds
     return able(endpoint, schedule.pull)
 
 

@@ -20,6 +20,10 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "documents": ("invoice", "shipment", "payment", "return"),
 }
 """Words for what belongs together; beside them every entity can be pulled by its name, singular or plural."""
+CHANGES: Final = "changes"
+"""The pull of what changed in a whole base, by an exchange plan of 1C."""
+METADATA: Final = "metadata"
+"""Not data but what a base publishes: fetched when it sleeps, and the mapping in force is held against it."""
 
 PLURALS: Final[dict[str, str]] = {
     "category": "categories", "property": "properties", "unit": "units", "price_type": "price_types",
@@ -37,6 +41,7 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "settlements": {
         "pull": "settlements", "cron": "0 3 * * *", "jitter": "10m", "catch_up": "12h", "late_after": "3h",
     },
+    "metadata": {"pull": "metadata", "cron": "0 1 * * *", "jitter": "3h", "catch_up": "4h"},
 }  # fmt: skip
 """What runs unless the file says otherwise: a schedule that the file does not name, or a key it leaves out of one of
 these."""
@@ -45,12 +50,16 @@ _SHORTEST: Final = timedelta(seconds=5)
 
 def entities_of(pull: str) -> tuple[str, ...]:
     """The entities that a pull of this name brings. Raises ``ValueError`` for a word that names nothing."""
+    if pull == METADATA:
+        return ()
     if pull in GROUPS:
         return GROUPS[pull]
+    if pull == CHANGES:
+        return tuple(PLURALS)
     for name, plural in PLURALS.items():
         if pull in {name, plural}:
             return (name,)
-    known = ", ".join([*GROUPS, *(plural for plural in PLURALS.values() if plural not in GROUPS)])
+    known = ", ".join([*GROUPS, CHANGES, METADATA, *(plural for plural in PLURALS.values() if plural not in GROUPS)])
     raise ValueError(tr(f"{pull!r} cannot be pulled; known: {known}", f"{pull!r} получить нельзя; есть: {known}"))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from syncd.model import ENTITIES, Entity
-from syncd.store.db import Conn, execute, one
+from syncd.store.db import Conn, every, execute, one
 from syncd.store.stage import stage_name
 
 
@@ -30,6 +32,33 @@ def count(conn: Conn, name: str, *, tenant: str, source_seq: int, staged: bool) 
     )  # fmt: skip
     assert row is not None
     return Gone(row["n"], row["total"])
+
+
+def absent(conn: Conn, name: str, *, tenant: str, source_seq: int) -> list[str]:
+    """Keys of the active records that the staged set leaves out, of an entity with one key field."""
+    entity = ENTITIES[name]
+    rows = every(
+        conn,
+        f"""SELECT t."{entity.key_names[0]}" AS key FROM "{entity.plural}" t
+            WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL AND t.source_seq < %(seq)s
+              AND {_absent(entity, staged=True)}""",  # noqa: S608 - names of the model
+        tenant=tenant, seq=source_seq,
+    )  # fmt: skip
+    return [row["key"] for row in rows]
+
+
+def remove_keys(conn: Conn, name: str, keys: Sequence[Any], *, tenant: str, source_seq: int) -> int:
+    """Set ``deleted_at`` on these records of an entity with one key field. Returns how many there were."""
+    entity = ENTITIES[name]
+    return execute(
+        conn,
+        f"""UPDATE "{entity.plural}" t
+            SET deleted_at = now(), updated_at = now(), source_seq = %(seq)s, revision = nextval('revision_seq'),
+                xid = pg_current_xact_id()
+            WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL AND t.source_seq <= %(seq)s
+              AND t."{entity.key_names[0]}" = ANY(%(keys)s)""",  # noqa: S608 - names of the model
+        tenant=tenant, seq=source_seq, keys=list(keys),
+    )  # fmt: skip
 
 
 def remove(conn: Conn, name: str, *, tenant: str, source_seq: int, staged: bool) -> int:

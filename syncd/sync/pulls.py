@@ -8,72 +8,47 @@ records that could not be read, a partial one and an empty one remove nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
-from syncd import issues, journal
+from syncd import journal
 from syncd.adapters.http_pull import HttpPuller
-from syncd.adapters.ports import Pulled, Puller
+from syncd.adapters.ports import Gone, Pulled, Puller
 from syncd.errors import ConfigError, DataError, MappingError, Refused, SyncdError, TransportError
-from syncd.journal import Entry
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Record
 from syncd.schedules import plan as planning
 from syncd.schedules import rows
 from syncd.schedules.plan import Plan
 from syncd.schedules.rows import TAKEOVERS, Claim
-from syncd.store import endpoints, fingerprints, gone, runs, secrets
-from syncd.store.db import Conn, Database, Row, execute, one
+from syncd.schedules.settings import CHANGES
+from syncd.store import endpoints, gone, runs, secrets
+from syncd.store.db import Conn, Database, Row, one
 from syncd.store.endpoints import Endpoint
-from syncd.store.merge import Counters, merge_entity, prepare
+from syncd.store.merge import prepare
 from syncd.store.stage import Stage
 from syncd.sync.ahead import Ahead
 from syncd.sync.context import Context
+from syncd.sync.odata_pull import OdataPuller
+from syncd.sync.pull_merge import PullRun, Result, entry, may_remove, merge, too_much
 from syncd.sync.reading import LeaseLost, Stopping
 
 log = structlog.get_logger(__name__)
 
-PULLERS: Final[dict[str, Callable[[Endpoint, str | None], Puller]]] = {"http_service": HttpPuller.of}
+__all__ = ["PULLERS", "Result", "claim_next", "outcome_of", "run"]
+
+PULLERS: Final[dict[str, Callable[[Endpoint, str | None, Database], Puller]]] = {
+    "http_service": lambda endpoint, password, _db: HttpPuller.of(endpoint, password),
+    "odata": OdataPuller.of,
+}
 """How a kind of endpoint is asked for data; the second argument is its password."""
 BAD_KEPT: Final = 1000
 RETRIES: Final = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 """Pauses after which a run that failed for 1C's or the network's sake is begun anew, unless its next time is nearer."""
-_OF_OFFERS: Final = frozenset({"offer", "price", "stock"})
 _CHECK_EVERY: Final = 500
-
-
-@dataclass(slots=True)
-class Result:
-    """How a pull ended. ``outcome`` is ok, partial, failed or skipped."""
-
-    outcome: str
-    counters: dict[str, dict[str, int]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Run:
-    """One pull under way."""
-
-    ctx: Context
-    claim: Claim
-    plan: Plan
-    conn: Conn
-    stage: Stage
-    stopping: Callable[[], bool]
-    source_seq: int
-    bad: list[BadRecord] = field(default_factory=list)
-    bad_counts: dict[str, int] = field(default_factory=dict)
-    whole: set[str] = field(default_factory=set)
-    """Entities whose every record was stated."""
-    cursors: dict[str, str] = field(default_factory=dict)
-    problems: list[DataError] = field(default_factory=list)
-    entity: str = ""
-    records: int = 0
-    beat_at: float = 0.0
 
 
 def claim_next(ctx: Context, full_lanes: list[str] | None = None) -> Claim | None:
@@ -93,10 +68,10 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _end(ctx, claim, "skipped", "gone")
     if claim.takeovers >= TAKEOVERS:
         return _failed(ctx, claim, plan, DataError("E970", times=claim.takeovers), "")
-    state: _Run | None = None
+    state: PullRun | None = None
     try:
         with ctx.db.dedicated() as conn:
-            state = _Run(ctx, claim, plan, conn, Stage(conn), stopping, _place(conn))
+            state = PullRun(ctx, claim, plan, conn, Stage(conn), stopping, _place(conn))
             return _run(state, plan.endpoint)
     except LeaseLost:
         log.warning("the lease of a pull was lost", schedule=claim.schedule)
@@ -127,50 +102,100 @@ def _place(conn: Conn) -> int:
     return int(row["seq"])
 
 
-def _run(state: _Run, endpoint: Endpoint) -> Result:
+def _run(state: PullRun, endpoint: Endpoint) -> Result:
     _beat(state, force=True)
     opener = PULLERS.get(endpoint.kind)
     if opener is None:
         raise ConfigError("E965", schedule=state.plan.name, pull=state.plan.pull)
     secret = endpoint.secret(secrets.keys(state.ctx.settings))
-    puller = opener(endpoint, secret)
+    puller = opener(endpoint, secret, state.ctx.db)
     try:
-        known = _known_cursors(state)
-        for number, entity in enumerate(state.plan.entities):
-            state.entity = entity
-            state.stage.begin_file(number)
-            _read(state, entity, puller.pull(entity, known.get(entity)))
+        _ask(state, puller)
+        state.entity = ""
+        state.stage.flush()
+        state.stage.analyze()
+        with state.conn.transaction():
+            if not rows.hold(state.conn, state.claim):
+                raise LeaseLost
+            runs.lock(state.conn, state.claim.tenant)
+            prepare(state.conn)
+            result = merge(state)
+        _say_committed(state, puller)
     finally:
         puller.close()
-    state.entity = ""
-    state.stage.flush()
-    state.stage.analyze()
-    with state.conn.transaction():
-        if not rows.hold(state.conn, state.claim):
-            raise LeaseLost
-        runs.lock(state.conn, state.claim.tenant)
-        prepare(state.conn)
-        return _merge(state)
+    return result
 
 
-def _read(state: _Run, entity: str, pulled: Pulled) -> None:
-    pages: Ahead[Sequence[Record | BadRecord]] = Ahead(
-        pulled.pages, lambda: _beat(state), name=f"{state.plan.name}: {entity}"
-    )
+def _ask(state: PullRun, puller: Puller) -> None:
+    """Read all of it into the stage."""
+    if state.plan.pull == CHANGES:
+        state.stage.begin_file(0)
+        _read(state, "", puller.changes())
+        state.stage.flush()
+        came = state.stage.entities | state.gone.keys() | state.bad_counts.keys()
+        state.entities = tuple(name for name in ENTITIES if name in came)
+        return
+    known = _known_cursors(state)
+    # of a group a base may give less; of a single entity the puller says what is wrong
+    given = tuple(name for name in state.plan.entities if puller.gives(name))
+    state.entities = given or state.plan.entities
+    for number, entity in enumerate(state.entities):
+        state.entity = entity
+        state.stage.begin_file(number)
+        _read(state, entity, puller.pull(entity, known.get(entity)))
+    _recheck(state)
+
+
+def _say_committed(state: PullRun, puller: Puller) -> None:
+    """What the base then does not forget comes once more, which does no harm."""
+    try:
+        puller.committed()
+    except SyncdError as error:
+        log.warning("1C was not told that its changes arrived", schedule=state.plan.name, code=error.code)
+
+
+def _read(state: PullRun, entity: str, pulled: Pulled) -> None:
+    _take_all(state, entity, pulled.pages)
+    if not pulled.partial and pulled.whole():
+        state.whole.add(entity)
+        if pulled.recheck is not None:
+            state.rechecks[entity] = pulled.recheck
+    following = pulled.cursor()
+    if following is not None:
+        state.cursors[entity] = following
+
+
+def _take_all(state: PullRun, entity: str, source: Iterator[Sequence[Record | BadRecord | Gone]]) -> None:
+    pages = Ahead(source, lambda: _beat(state), name=f"{state.plan.name}: {entity}")
     try:
         for page in pages:
             for item in page:
                 _take(state, item)
     finally:
         pages.close()
-    if not pulled.partial:
-        state.whole.add(entity)
-    following = pulled.cursor()
-    if following is not None:
-        state.cursors[entity] = following
 
 
-def _take(state: _Run, item: Record | BadRecord) -> None:
+def _recheck(state: PullRun) -> None:
+    """Ask the base once more, by their keys, for the records that a whole set left out, and stage those that it has.
+
+    Where so much is absent that the brake will hold it, nobody is asked: a person looks at it first.
+    """
+    for name, recheck in state.rechecks.items():
+        state.stage.flush()
+        if name not in state.stage.entities or not may_remove(state, name):
+            continue
+        where: dict[str, Any] = {"tenant": state.claim.tenant, "source_seq": state.source_seq}
+        if too_much(state, gone.count(state.conn, name, staged=True, **where)):
+            continue
+        absent = gone.absent(state.conn, name, **where)
+        if absent:
+            _take_all(state, name, recheck(absent))
+
+
+def _take(state: PullRun, item: Record | BadRecord | Gone) -> None:
+    if isinstance(item, Gone):
+        state.gone.setdefault(item.entity, []).append(item.key[0])
+        return
     refused = item if isinstance(item, BadRecord) else None
     if isinstance(item, Record):
         try:
@@ -186,7 +211,7 @@ def _take(state: _Run, item: Record | BadRecord) -> None:
         _beat(state)
 
 
-def _beat(state: _Run, *, force: bool = False) -> None:
+def _beat(state: PullRun, *, force: bool = False) -> None:
     """Keep the lease from the loop that does the work: a worker that hangs loses it."""
     if state.stopping():
         raise Stopping
@@ -199,7 +224,7 @@ def _beat(state: _Run, *, force: bool = False) -> None:
         raise LeaseLost
 
 
-def _known_cursors(state: _Run) -> dict[str, str]:
+def _known_cursors(state: PullRun) -> dict[str, str]:
     """Where the last good run of this schedule ended; a person may ask for everything."""
     if state.claim.counters.get("full"):
         return {}
@@ -211,106 +236,6 @@ def _known_cursors(state: _Run) -> dict[str, str]:
         t=state.claim.tenant, n=state.claim.schedule,
     )  # fmt: skip
     return dict(row["cursors"]) if row else {}
-
-
-# --- the merge -------------------------------------------------------------------------------------------------------
-
-
-def _merge(state: _Run) -> Result:
-    conn, tenant = state.conn, state.claim.tenant
-    counters: dict[str, Counters] = {}
-    for name in ENTITIES:
-        if name not in state.plan.entities:
-            continue
-        staged = name in state.stage.entities
-        found = counters[name] = (
-            merge_entity(conn, name, tenant=tenant, source_seq=state.source_seq, whole_sets=False)
-            if staged
-            else Counters()
-        )
-        found.failed = state.bad_counts.get(name, 0)
-        found.read += found.failed
-        found.removed += _remove_absent(state, name, staged=staged)
-        if found.created or found.updated or found.removed:  # or the next package would skip them as unchanged
-            fingerprints.forget(conn, tenant, "offers" if name in _OF_OFFERS else "catalogue")
-    outcome: journal.Outcome = "partial" if state.bad_counts or state.problems else "ok"
-    plain = {name: value.as_dict() for name, value in counters.items()}
-    for name in counters:
-        _freshen(conn, tenant, name)
-    _journal(state, outcome, plain)
-    told: dict[str, Any] = {"records": plain}
-    if state.cursors:
-        told["cursors"] = state.cursors
-    reason = state.problems[0].code if state.problems else None
-    if not rows.finish(conn, state.claim, outcome, reason=reason, counters=told):
-        raise LeaseLost
-    if state.plan.endpoint is not None:
-        endpoints.note_success(conn, tenant, state.plan.endpoint.id)
-    return Result(outcome, plain)
-
-
-def _remove_absent(state: _Run, name: str, *, staged: bool) -> int:
-    """Remove what a whole set left out, unless there is a doubt about the set, or it is suspiciously much.
-
-    With several infobases none of them knows all records of the company.
-    """
-    conn, tenant = state.conn, state.claim.tenant
-    if name not in state.whole or state.bad_counts.get(name):
-        return 0
-    row = one(conn, "SELECT count(*) AS n FROM infobase WHERE tenant = %(t)s", t=tenant)
-    if row is None or row["n"] > 1:
-        return 0
-    where: dict[str, Any] = {"tenant": tenant, "source_seq": state.source_seq, "staged": staged}
-    found = gone.count(conn, name, **where)
-    if not found.absent:
-        return 0
-    limits = state.ctx.settings.imports
-    much = (
-        100 * found.absent > limits.removal_limit_percent * found.total and found.absent >= limits.removal_limit_records
-    )
-    if (much or not staged) and not state.claim.counters.get("remove"):
-        state.problems.append(
-            DataError("E967", entity=name, absent=found.absent, total=found.total, schedule=state.plan.name)
-        )
-        return 0
-    return gone.remove(conn, name, **where)
-
-
-def _freshen(conn: Conn, tenant: str, entity: str) -> None:
-    execute(
-        conn,
-        """INSERT INTO freshness (tenant, entity, as_of) VALUES (%(t)s, %(e)s, now())
-           ON CONFLICT (tenant, entity) DO UPDATE SET as_of = excluded.as_of, package_id = NULL""",
-        t=tenant, e=entity,
-    )  # fmt: skip
-
-
-def _journal(state: _Run, outcome: journal.Outcome, counters: dict[str, dict[str, int]]) -> None:
-    problem = state.problems[0] if state.problems else None
-    entry = _entry(state.plan, outcome, problem, counters)
-    dropped = sum(state.bad_counts.values()) - len(state.bad)
-    notes = [problem.text() for problem in state.problems[1:]]
-    if dropped > 0:
-        notes.append(f"{dropped} more bad records are counted, not listed")
-    entry.detail = "\n".join(notes) or None
-    issues.applied(state.conn, state.claim.tenant, state.stage.entities)
-    parent = journal.write(state.conn, state.claim.tenant, entry)
-    children = []
-    for bad in state.bad:
-        child = _entry(state.plan, "failed", bad.error)
-        child.kind, child.parent_id, child.subject = "record", parent, bad.key or bad.path
-        child.entity, child.key, child.path, child.line = bad.entity, bad.key, bad.path, bad.line
-        children.append(child)
-    journal.write_all(state.conn, state.claim.tenant, children)
-
-
-def _entry(
-    plan: Plan, outcome: journal.Outcome, error: SyncdError | None, counters: dict[str, dict[str, int]] | None = None
-) -> Entry:
-    return Entry(
-        kind="pull", direction="in", outcome=outcome, subject=plan.name, infobase_id=plan.infobase_id, error=error,
-        counters=counters,
-    )  # fmt: skip
 
 
 # --- other ends ------------------------------------------------------------------------------------------------------
@@ -337,7 +262,7 @@ def _again(ctx: Context, claim: Claim, plan: Plan, error: SyncdError) -> Result 
             return None
         if not rows.give_back(conn, claim, delay=delay, reason=error.code):
             return None
-        journal.write_failure(conn, claim.tenant, _entry(plan, "failed", error))
+        journal.write_failure(conn, claim.tenant, entry(plan, "failed", error))
     return Result("later")
 
 
@@ -348,9 +273,9 @@ def _failed(
     with ctx.db.transaction() as conn:
         if not rows.finish(conn, claim, "failed", reason=error.code):
             return None
-        entry = _entry(plan, "failed", error)
-        entry.path, entry.detail = entity or None, detail
-        journal.write_failure(conn, claim.tenant, entry)
+        row = entry(plan, "failed", error)
+        row.path, row.detail = entity or None, detail
+        journal.write_failure(conn, claim.tenant, row)
         if isinstance(error, TransportError) and plan.endpoint is not None:
             if error.retry_after:
                 until = rows.clock(conn) + timedelta(seconds=error.retry_after)

@@ -52,7 +52,7 @@ class Pull:
 
     ``scope`` is the part of the set that is meant at all (``IsFolder eq false``), ``where`` narrows it for this once.
     ``optional`` fields are left out, and named in ``dropped``, where the configuration lacks them. ``types`` make
-    numbers of Atom's texts; JSON needs none.
+    numbers of Atom's texts; JSON needs none. ``expand`` names the references that ``select`` goes through.
     """
 
     client: Client
@@ -67,6 +67,7 @@ class Pull:
     allowed_only: bool | None = None
     order: Sequence[str] = ()
     types: Types | None = None
+    expand: Sequence[str] = ()
     partial: set[Partial] = field(default_factory=set)
     dropped: list[str] = field(default_factory=list)
     total: int = 0
@@ -110,6 +111,7 @@ class Pull:
                 query["$filter"] = condition
             if self.allowed_only:
                 query["allowedOnly"] = "true"
+            query |= expanded(self.expand)
             try:
                 return answers.page(ask(self.client, self.set_name, query, self._fields()), self.types)
             except failures.UnknownName as error:
@@ -149,6 +151,11 @@ def selected(fields: Iterable[str], without: Collection[str] = ()) -> list[str]:
     return [name(each) if each not in {"*", "**"} else each for each in dict.fromkeys(fields) if each not in without]
 
 
+def expanded(references: Iterable[str]) -> dict[str, str]:
+    """``$expand`` for the references that ``$select`` goes through: without it 1C leaves out what they lead to."""
+    return {"$expand": ",".join(map(name, references))} if references else {}
+
+
 def get(client: Client, set_name: str, of: UUID | str | dict[str, Value], select: Sequence[str] = ()) -> Record | None:
     """One object, ``None`` only when 1C itself says that it has none (code 9)."""
     fields = selected(select)
@@ -178,13 +185,18 @@ def fetch(
     select: Sequence[str] = (),
     *,
     field_name: str = "Ref_Key",
+    scope: Filter | None = None,
+    expand: Sequence[str] = (),
 ) -> Iterator[list[Record]]:
-    """Objects by their references, a few per request. Those that 1C does not have are simply not among them."""
+    """Objects by their references, a few per request. Those that 1C does not have are simply not among them, nor those
+    that ``scope`` leaves out.
+    """
     fields = selected([field_name, *select]) if select else []
-    used = len(in_query(f"{set_name}{','.join(fields)}")) + 200
+    used = len(in_query(f"{set_name}{','.join(fields)}{scope or ''}{','.join(expand)}")) + 200
     room = max(300, min(MAX_ENCODED, client.url_limit - used))
     for _, condition in batches(field_name, map(ref, keys), encoded=room):
-        yield answers.page(ask(client, name(set_name), {"$filter": condition}, fields)).records
+        query = {"$filter": str(all_of(scope, condition))} | expanded(expand)
+        yield answers.page(ask(client, name(set_name), query, fields)).records
 
 
 def present(client: Client, set_name: str, keys: Iterable[UUID | str]) -> set[str]:

@@ -1,0 +1,202 @@
+"""One source of a mapping, read from a base over OData: rows become records, and what a rule looks up elsewhere is
+fetched for a page of rows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from syncd.adapters.odata import answers, describe, reading
+from syncd.adapters.odata.client import Client
+from syncd.adapters.odata.filters import Filter, all_of, compare
+from syncd.adapters.odata.literals import name
+from syncd.adapters.odata.reading import Pull
+from syncd.errors import MappingError
+from syncd.mappings.compiled import CompiledSource
+from syncd.mappings.metadata import Metadata
+from syncd.model.records import BadRecord, Record
+
+Row = Mapping[str, Any]
+Page = Sequence[Record | BadRecord]
+ROWS: Final = 1000
+"""Rows of a virtual table that are worked on at once."""
+MANY: Final = 200
+"""Missing references in one page above which the whole set is read instead."""
+REF: Final = "Ref_Key"
+
+
+@dataclass(slots=True)
+class Books:
+    """What references lead to. ``find`` is the mapping's lookup: what it does not know it notes, and ``fetch`` gets."""
+
+    client: Client
+    takes: dict[str, set[str]] = field(default_factory=dict)
+    _known: dict[str, dict[str, Row | None]] = field(default_factory=dict)
+    _missing: dict[str, set[str]] = field(default_factory=dict)
+    _whole: set[str] = field(default_factory=set)
+
+    def need(self, sources: Iterable[CompiledSource]) -> None:
+        """Learn which properties these sources take of each set."""
+        for source in sources:
+            for set_name, takes in source.query.lookups.items():
+                self.takes.setdefault(set_name, set()).update(takes)
+
+    def find(self, set_name: str, key: str) -> Row | None:
+        """The record of a reference, if it is known already."""
+        known = self._known.setdefault(set_name, {})
+        if key not in known and set_name not in self._whole:
+            self._missing.setdefault(set_name, set()).add(key)
+        return known.get(key)
+
+    def fetch(self) -> bool:
+        """Get what was missed. Returns whether there was anything to get."""
+        missing, self._missing = self._missing, {}
+        for set_name, keys in missing.items():
+            known, fields = self._known[set_name], sorted(self.takes.get(set_name, ()))
+            expand = sorted({path.rpartition("/")[0] for path in fields if "/" in path})
+            pages: Iterable[list[dict[str, Any]]]
+            if len(keys) > MANY:
+                self._whole.add(set_name)
+                pages = (batch.records for batch in Pull(self.client, set_name, fields, expand=expand))
+            else:
+                known.update(dict.fromkeys(keys))
+                pages = reading.fetch(self.client, set_name, sorted(keys), fields, expand=expand)
+            for page in pages:
+                known.update((row[REF], row) for row in page)
+        return bool(missing)
+
+
+@dataclass(slots=True)
+class SourceReader:
+    """Reads one source. After a read ``whole`` tells whether every record was seen, ``newest`` the latest time of
+    ``changed_by``.
+    """
+
+    client: Client
+    source: CompiledSource
+    books: Books
+    base: Metadata | None = None
+    page_size: int = reading.PAGE
+    whole: bool = False
+    newest: str = ""
+    _number: int = 0
+
+    @property
+    def by_ref(self) -> bool:
+        """Whether a record's key is the reference of one object, so that 1C can be asked for it."""
+        key = self.source.entity.key
+        rule = self.source.source.fields.get(key[0].name)
+        return len(key) == 1 and self.is_object and rule is not None and rule.from_ == (REF,) and not rule.join
+
+    @property
+    def is_object(self) -> bool:
+        """Whether rows are objects with references, and no records of a register."""
+        return not self.source.query.table and bool(self.source.query.order)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a read never shows all: by the mapping's own word, or for the documents of some last days only."""
+        return bool(self.source.source.partial) or self.source.query.days is not None
+
+    def read(self, now: datetime, since: datetime | None = None) -> Iterator[Page]:
+        """All records; of a source with ``changed_by`` those changed after ``since``. Times are the base's own."""
+        hidden = self.client.endpoint.allowed_only
+        self.newest = ""
+        if not self.is_object and self._key() is None:
+            rows = self._table()
+            self.whole = not self.narrowed and not hidden
+            for start in range(0, len(rows), ROWS):
+                part = rows[start : start + ROWS]
+                rows[start : start + ROWS] = [None] * len(part)  # type: ignore[list-item] # it is not needed twice
+                yield self.records(part)
+            return
+        query = self.source.query
+        pull = Pull(
+            self.client, query.set, query.select, key=self._key() or (REF,), scope=self._scope(),
+            where=self._window(now, since), page_size=self.page_size, types=self._types(), expand=query.expand,
+        )  # fmt: skip
+        for batch in pull:
+            if query.changed_by:
+                self.newest = max([self.newest, *(str(row.get(query.changed_by) or "") for row in batch.records)])
+            yield self.records(batch.records)
+        # what moved while it was read is asked for by its key before it counts as gone
+        doubts = pull.partial - {"shifted", "count"} if self.by_ref else pull.partial
+        self.whole = not self.narrowed and not doubts
+
+    def fetch(self, keys: Iterable[str]) -> Iterator[Page]:
+        """Records of these references that still belong to the source."""
+        query = self.source.query
+        for page in reading.fetch(self.client, query.set, keys, query.select, scope=self._scope(), expand=query.expand):
+            yield self.records(page)
+
+    def records(self, rows: Sequence[Row]) -> list[Record | BadRecord]:
+        """Rows as records, in their order but for those that waited for a reference."""
+        made, waiting = self._run(rows)
+        while waiting and self.books.fetch():
+            more, waiting = self._run([row for row, _ in waiting])
+            made += more
+        return made + [self._bad(row, error) for row, error in waiting]
+
+    def _run(self, rows: Sequence[Row]) -> tuple[list[Record | BadRecord], list[tuple[Row, MappingError]]]:
+        made: list[Record | BadRecord] = []
+        waiting: list[tuple[Row, MappingError]] = []
+        run = self.source.run
+        for row in rows:
+            try:
+                record = run(row)
+            except MappingError as error:
+                if error.code == "E745":
+                    waiting.append((row, error))
+                else:
+                    made.append(self._bad(row, error))
+            else:
+                if record is not None:
+                    made.append(record)
+        return made, waiting
+
+    def _bad(self, row: Row, error: MappingError) -> BadRecord:
+        return BadRecord(self.source.entity.name, _shown(row), str(error.params.get("path") or ""), 0, error)
+
+    def _table(self) -> list[Row]:
+        """A virtual table, or a register whose key is not known: in one answer."""
+        query = self.source.query
+        options = {"$filter": query.filter} if query.filter else {}
+        if fields := reading.selected(query.select):
+            options["$select"] = ",".join(fields)
+        options |= reading.expanded(query.expand)
+        if self.client.endpoint.allowed_only:
+            options["allowedOnly"] = "true"
+        body = self.client.get(query.resource, options, kind="table" if query.table else "read")
+        return list(answers.page(body, self._types()).records)
+
+    def _key(self) -> tuple[str, ...] | None:
+        if self.is_object:
+            return (REF,)
+        shape = None if self.source.query.table or self.base is None else self.base.shape(self.source.query.set)
+        return shape.key or None if shape else None
+
+    def _types(self) -> dict[str, str] | None:
+        """Types for Atom, which names none."""
+        if self.client.format != "atom" or self.base is None or self.source.query.table:
+            return None
+        return describe.types(self.base, self.source.query.set)
+
+    def _scope(self) -> Filter | None:
+        return Filter(self.source.query.filter) if self.source.query.filter else None
+
+    def _window(self, now: datetime, since: datetime | None) -> Filter | None:
+        query = self.source.query
+        days = compare("Date", "ge", now - timedelta(days=query.days)) if query.days is not None else None
+        changed = compare(name(query.changed_by), "ge", since) if since is not None and query.changed_by else None
+        return all_of(days, changed) or None
+
+
+def _shown(row: Row) -> str:
+    """What a person finds the row by: its reference, else its dimensions."""
+    if REF in row:
+        return str(row[REF])
+    keys = [str(value) for field_name, value in row.items() if field_name.endswith("_Key") and value]
+    return "/".join(keys[:4])
