@@ -263,6 +263,41 @@ def listing(
     )  # fmt: skip
 
 
+def pressing(conn: Conn, tenant: str, *, hours: float, limit: int) -> list[dict[str, Any]]:
+    """Open issues that need a person, those that stop most messages (``stuck``) first.
+
+    Left out are messages that syncd goes on with by itself, and what was silent for so many hours and stops nothing.
+    """
+    return every(
+        conn,
+        f"""SELECT * FROM (
+                SELECT {COLUMNS}, (
+                    SELECT count(*) FROM issue_subject x WHERE x.tenant = i.tenant AND x.issue_id = i.id
+                      AND x.succeeded_at IS NULL
+                      AND EXISTS (SELECT FROM outbox o WHERE o.tenant = x.tenant AND o.kind = x.entity
+                                    AND o.key = x.key AND o.state IN ('rejected', 'held'))) AS stuck
+                FROM {_FROM}
+                WHERE i.tenant = %(t)s AND s.unresolved > 0 AND i.kind <> 'health'
+                  AND (i.state = 'open' OR (i.state = 'muted' AND i.muted_until <= now()))) found
+            WHERE stuck > 0 OR (kind NOT IN ('delivery', 'look-up')
+                                AND last_at > now() - make_interval(secs => %(s)s))
+            ORDER BY stuck DESC, last_at DESC, id DESC LIMIT %(limit)s""",  # noqa: S608 - constants only
+        t=tenant, s=hours * 3600, limit=limit,
+    )  # fmt: skip
+
+
+def unresolved_by_code(conn: Conn, tenant: str) -> dict[str, int]:
+    """How many objects of each code never went through since."""
+    found = every(
+        conn,
+        """SELECT i.code, count(*)::int AS n FROM issue i
+           JOIN issue_subject s ON s.tenant = i.tenant AND s.issue_id = i.id AND s.succeeded_at IS NULL
+           WHERE i.tenant = %(t)s AND i.state <> 'resolved' GROUP BY i.code""",
+        t=tenant,
+    )
+    return {row["code"]: row["n"] for row in found}
+
+
 def matching(conn: Conn, tenant: str, word: str, *, limit: int = 6) -> list[dict[str, Any]]:
     """The issues whose id is the word, or begins or ends with it."""
     return every(

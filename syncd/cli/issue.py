@@ -14,6 +14,7 @@ from syncd.cli.output import (
     Column,
     Format,
     ago,
+    brief,
     dump,
     emit,
     moment,
@@ -72,16 +73,11 @@ def list_(
         Column("count", tr("times", "раз"), text), Column("unresolved", tr("open", "открыто"), text),
         Column("last_at", tr("last", "последний"), ago),
         Column("owner", tr("who mends it", "кто исправит"), owner_words),
-        Column("assigned_to", tr("taken by", "взял"), text), Column("message", tr("what", "что"), _brief),
+        Column("assigned_to", tr("taken by", "взял"), text), Column("message", tr("what", "что"), brief),
     ]  # fmt: skip
     emit([document(row) for row in rows], columns, output, empty=tr(
         "Nothing is open: all that failed went through later, or nothing failed.",
         "Открытых нет: всё, что не удалось, потом прошло — или неудач не было."))  # fmt: skip
-
-
-def _brief(value: object) -> str:
-    words = " ".join(text(value).split())
-    return words if len(words) <= 90 else words[:89] + "…"
 
 
 @issue.command("show")
@@ -156,12 +152,12 @@ def next_commands(row: Row, touched: list[Row]) -> list[str]:
     if row["last_journal_id"]:
         found.append(f"syncd journal show {row['last_journal_id']}")
     if row["unresolved"] and any(subject["entity"] in {"order", "event"} for subject in touched):
-        found.append(f"syncd replay --issue {short(row['id'])} --reason …")
+        found += [f"syncd replay --issue {short(row['id'])} {rest}" for rest in ("--dry-run", '--reason "…"')]
     elif row["kind"] in {"import", "document", "record"}:
         found.append("syncd package list")
     if row["state"] == "resolved":
         return found
-    return [*found, f"syncd issue resolve {short(row['id'])} --note …"]
+    return [*found, f'syncd issue resolve {short(row["id"])} --note "…"']
 
 
 def _one(conn: Conn, tenant: str, word: str) -> Row:

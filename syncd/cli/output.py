@@ -149,6 +149,12 @@ def text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def brief(value: object, length: int = 110) -> str:
+    """A text in one line, cut where it is long: all of it stands where one thing is shown."""
+    words = " ".join(text(value).split())
+    return words if len(words) <= length else words[: length - 1] + "…"
+
+
 def short(value: object) -> str:
     """The last eight characters of an id: the part of a UUIDv7 that differs."""
     return "" if value is None else str(value)[-8:]

@@ -19,7 +19,7 @@ from syncd import health
 from syncd.cli.codes import CHECK_FAILED, DEPENDENCY_DOWN, OK
 from syncd.cli.endpoint_report import way
 from syncd.cli.infobase_health import state
-from syncd.cli.output import Format, ago, draw, dump, duration, moment, output_option, safe, short, stdout, text
+from syncd.cli.output import Format, ago, brief, draw, dump, duration, moment, output_option, safe, short, stdout, text
 from syncd.cli.runtime import servers, settings, tenant_option
 from syncd.config import Settings
 from syncd.embedded.state import State
@@ -34,6 +34,7 @@ from syncd.store.db import Database, one
 
 _WATCH_SECONDS: Final = 2.0
 _REDIS_SECONDS: Final = 0.5
+_ISSUES: Final = 3
 _LATE_SECONDS: Final = 900
 """An order that 1C has not confirmed for so long deserves a look."""
 
@@ -183,9 +184,7 @@ def _attention(seen: dict[str, Any]) -> list[dict[str, str]]:
     if seen["redis"]["state"] == "down":
         found.append((tr("Redis is away: work is found a little later", "Redis недоступен: работа найдётся чуть позже"),
                       "syncd config show --origin"))  # fmt: skip
-    if seen["failures"]:
-        top = seen["failures"][0]
-        found.append((_failure(top), f"syncd journal show {short(top['id'])}"))
+    found += [(_issue(row), f"syncd issue show {short(row['id'])}") for row in seen["issues"][:_ISSUES]]
     return [{"message": message, "command": command} for message, command in found]
 
 
@@ -233,7 +232,9 @@ def _rows(table: Table, seen: dict[str, Any]) -> None:
     for n, row in enumerate(shut):
         told = f"{row['name']}   {way(row)}" + (tr(f"   waiting {row['open']}", f"   ждёт {row['open']}"))
         table.add_row(tr("GATES", "ПУТИ") if n == 0 else "", safe(told))
-    table.add_row(tr("OUTBOX", "ИСХОДЯЩИЕ"), _outbox(seen["outbox"]))
+    table.add_row(tr("ORDERS", "ЗАКАЗЫ"), _outbox(seen["outbox"]))
+    if seen["events"]["open"]:
+        table.add_row(tr("EVENTS", "СОБЫТИЯ"), _events(seen["events"]))
     hidden = seen["packages_open"] - len(seen["packages"])
     for n, row in enumerate(seen["packages"]):
         table.add_row(tr("PACKAGES", "ПАКЕТЫ") if n == 0 else "", safe(_package(row)))
@@ -295,7 +296,26 @@ def _batch(row: Mapping[str, Any]) -> str:
 def _failure(row: Mapping[str, Any]) -> str:
     if not row["code"]:  # imports that went through but for some records, each of which has a code of its own
         return tr(f"imports that left records out ×{row['count']}", f"импорты с пропущенными записями ×{row['count']}")
-    return f"{row['code']} ×{row['count']}: {row['message']}"
+    settled = tr(" (all went through since)", " (потом всё прошло)") if not row["unresolved"] else ""
+    return f"{row['code']} ×{row['count']}{settled}: {brief(row['message'])}"
+
+
+def _issue(row: Mapping[str, Any]) -> str:
+    """What one cause stops, and what it is."""
+    number = row["stuck"] or row["unresolved"]
+    taken = tr(f", {row['assigned_to']} is at it", f", занимается {row['assigned_to']}") if row["assigned_to"] else ""
+    if row["stuck"]:
+        said = tr(f"{number} stopped by one cause", f"остановлено по одной причине: {number}")
+    else:
+        said = tr(f"{number} not through", f"не прошло: {number}")
+    return f"{row['code']}, {said}{taken}: {brief(row['message'])}"
+
+
+def _events(events: Mapping[str, Any]) -> str:
+    age = duration(events["oldest_seconds"] or 0)
+    said = tr(f"waiting {events['open']}   oldest {age}", f"ждёт {events['open']}   старейшее {age}")
+    stuck = tr(f"   not delivered {events['stuck']}", f"   не доставлено {events['stuck']}")
+    return said + (stuck if events["stuck"] else "")
 
 
 def _outbox(box: Mapping[str, Any]) -> str:

@@ -140,6 +140,17 @@ def every_infobase(conn: Conn, tenant: str) -> list[Row]:
     return every(conn, _SELECT + "WHERE i.tenant = %(t)s ORDER BY i.name", t=tenant)
 
 
+def called(conn: Conn) -> list[Row]:
+    """The infobases of all tenants that we call: ``tenant``, ``name``, ``state``."""
+    return every(
+        conn,
+        """SELECT i.tenant, i.name, coalesce(h.state, 'unknown') AS state FROM infobase i
+           LEFT JOIN infobase_health h ON h.tenant = i.tenant AND h.infobase_id = i.id
+           WHERE EXISTS (SELECT FROM endpoint e WHERE e.tenant = i.tenant AND e.infobase_id = i.id)
+           ORDER BY i.tenant, i.name""",
+    )
+
+
 def infobase(conn: Conn, tenant: str, name: str) -> Row | None:
     """One of them."""
     return one(conn, _SELECT + "WHERE i.tenant = %(t)s AND i.name = %(n)s", t=tenant, n=name)

@@ -7,8 +7,13 @@ A claim is a lease: ``lease_id`` and ``lease_until`` in the message's row. What 
 - ``unconfirmed`` and ``sent``: to be looked up; their state stays what it is.
 
 A message waits for the earlier ones of its key. Concurrency and rate hold over all workers, as the endpoint's row is
-locked while its messages are counted and taken; who finds it locked leaves it to the other. Free places are dealt out
-in turns: first between tenants, then between the endpoints of a tenant.
+locked while its messages are counted and taken; who finds it locked leaves it to the other. A message that somebody
+else has locked (an import that confirms it, a person) is left for the next claim: nobody's long transaction may hold
+up a claim, and with it all targets.
+
+A free place goes to the company with the fewest messages under way, then to the endpoint with the fewest: however
+large the backlog of one, another's next message is not behind it. Within an endpoint what is due again and what is new
+take turns, so that neither starves the other; what a batch sends again goes behind both.
 
 Finished rows cost nothing (the indexes hold open rows only). Where a long transaction keeps dead index entries alive,
 a claim would walk over all of them: ``Floors`` remembers where the living begin, see there.
@@ -22,7 +27,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from syncd.store.db import Conn, every
+from syncd.store.db import Conn, Row, every
 from syncd.store.endpoints import BREAK_AFTER
 from syncd.store.ids import new_id
 
@@ -30,7 +35,8 @@ FINISHED: Final = "('acknowledged', 'cancelled', 'superseded')"
 RAMP_SECONDS: Final = 3.0
 """After a recovery the concurrency doubles every so many seconds, from one."""
 _NOBODY: Final = UUID(int=0)
-_LANES: Final = 64  # endpoints looked at in one claim; the next claim goes on behind them
+_LANES: Final = 64  # endpoints looked at at once; the next look goes on behind them
+_LOOKS: Final = 8  # so many at most in one claim, as long as nothing was found
 _RATE_WINDOW: Final = 1.0
 
 
@@ -143,10 +149,13 @@ def _floor_columns(floors: list[tuple[UUID, _Floor]]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Turn:
-    """Where the last claim of this worker ended: the next begins behind it."""
+    """Where the last claim of this worker ended: the next begins behind it. ``new_first``: whether the next place of an
+    endpoint is for what is new rather than for what is due again.
+    """
 
     tenant: str = ""
     endpoint: UUID = _NOBODY
+    new_first: bool = True
 
 
 def claim(
@@ -156,13 +165,24 @@ def claim(
     transaction; commit before anything is sent.
     """
     floors.move(conn)
-    lanes = every(
-        conn, _LOCK_LANES, kinds=kinds, tenant=turn.tenant, endpoint=turn.endpoint, lanes=_LANES, **floors.columns()
-    )  # fmt: skip
-    if not lanes:
-        turn.tenant, turn.endpoint = "", _NOBODY
-        return []
-    turn.tenant, turn.endpoint = (lanes[-1]["tenant"], lanes[-1]["id"]) if len(lanes) == _LANES else ("", _NOBODY)
+    turn.new_first = not turn.new_first
+    for _ in range(_LOOKS):
+        from_start = turn.endpoint == _NOBODY
+        lanes = every(
+            conn, _LOCK_LANES, kinds=kinds, tenant=turn.tenant, endpoint=turn.endpoint, lanes=_LANES,
+            **floors.columns(),
+        )  # fmt: skip
+        full = len(lanes) == _LANES
+        turn.tenant, turn.endpoint = (lanes[-1]["tenant"], lanes[-1]["id"]) if full else ("", _NOBODY)
+        claims = _take(conn, lanes, worker, free, lease, floors, turn.new_first) if lanes else []
+        if claims or (from_start and not full):
+            return claims
+    return []
+
+
+def _take(
+    conn: Conn, lanes: list[Row], worker: UUID, free: int, lease: float, floors: Floors, new_first: bool
+) -> list[Claim]:
     rows = every(
         conn, _CLAIM,
         tenants=[lane["tenant"] for lane in lanes],
@@ -170,18 +190,19 @@ def claim(
         rates=[lane["rate_per_second"] for lane in lanes],
         **_floor_columns([(lane["id"], floors.of(lane["id"])) for lane in lanes]),
         free=free, worker=worker, until=timedelta(seconds=lease), window=timedelta(seconds=_RATE_WINDOW),
-        leases=[new_id() for _ in range(free)],
+        leases=[new_id() for _ in range(free)], first=1 if new_first else 0,
     )  # fmt: skip
     return [Claim(**row) for row in rows]
 
 
-_OPEN_GATE: Final = """
+OPEN_GATE: Final = """
     e.disabled_at IS NULL
     AND (e.paused_at IS NULL OR e.paused_until <= now())
     AND (e.closed_until IS NULL OR e.closed_until <= now())
     AND (i.paused_at IS NULL OR i.paused_until <= now())
     AND (h.state IS NULL OR h.state NOT IN ('maintenance', 'down'))
 """
+"""Whether messages go to an endpoint ``e`` of infobase ``i`` with health ``h``; NULL means no."""
 
 _LOCK_LANES: Final = f"""
     SELECT e.tenant, e.id, e.rate_per_second::float AS rate_per_second,
@@ -194,7 +215,7 @@ _LOCK_LANES: Final = f"""
     LEFT JOIN infobase_health h ON h.tenant = e.tenant AND h.infobase_id = e.infobase_id
     LEFT JOIN unnest(%(endpoints)s::uuid[], %(seqs)s::bigint[], %(dues)s::timestamptz[], %(claims)s::timestamptz[])
               AS f (id, seq, due, claimed) ON f.id = e.id
-    WHERE e.kind = ANY(%(kinds)s) AND (e.tenant, e.id) > (%(tenant)s, %(endpoint)s) AND {_OPEN_GATE}
+    WHERE e.kind = ANY(%(kinds)s) AND (e.tenant, e.id) > (%(tenant)s, %(endpoint)s) AND {OPEN_GATE}
       AND (EXISTS (SELECT FROM outbox o
                    WHERE o.endpoint_id = e.id AND o.state = 'pending' AND o.priority = 0 AND o.seq > coalesce(f.seq, 0))
            OR EXISTS (SELECT FROM outbox o
@@ -202,7 +223,9 @@ _LOCK_LANES: Final = f"""
                         AND o.next_attempt_at BETWEEN coalesce(f.due, '-infinity') AND now() AND o.lease_id IS NULL)
            OR EXISTS (SELECT FROM outbox o
                       WHERE o.endpoint_id = e.id AND o.state IN ('waiting', 'sent', 'unconfirmed') AND o.priority = 1
-                        AND o.next_attempt_at <= now() AND o.lease_id IS NULL))
+                        AND o.next_attempt_at <= now() AND o.lease_id IS NULL)
+           OR EXISTS (SELECT FROM outbox o
+                      WHERE o.endpoint_id = e.id AND o.state = 'pending' AND o.priority = 1))
     ORDER BY e.tenant, e.id LIMIT %(lanes)s
     FOR NO KEY UPDATE OF e SKIP LOCKED
 """  # noqa: S608 - constants only
@@ -219,21 +242,23 @@ _CLAIM: Final = f"""
         SELECT * FROM unnest(%(tenants)s::text[], %(endpoints)s::uuid[], %(concurrency)s::int[], %(rates)s::float[],
                              %(seqs)s::bigint[], %(dues)s::timestamptz[], %(claims)s::timestamptz[])
                       AS l (tenant, id, concurrency, rate, seq, due, claimed)
-    ), room AS MATERIALIZED (
-        SELECT l.*, least(
-            %(free)s,
-            l.concurrency - (
-                SELECT count(*) FROM outbox o
-                WHERE o.endpoint_id = l.id AND o.lease_id IS NOT NULL
-                  AND o.claimed_at >= coalesce(l.claimed, '-infinity')),
-            CASE WHEN l.rate IS NOT NULL THEN greatest(1, floor(l.rate)) - (
-                SELECT count(*) FROM outbox_change c
-                WHERE c.endpoint_id = l.id AND c.state = 'sending'
-                  AND c.at > now() - %(window)s * greatest(1, 1 / l.rate)) END
-        )::int AS places
+    ), busy AS (
+        SELECT l.*, (SELECT count(*) FROM outbox o
+                     WHERE o.endpoint_id = l.id AND o.lease_id IS NOT NULL
+                       AND o.claimed_at >= coalesce(l.claimed, '-infinity')) AS busy
         FROM lane l
+    ), room AS MATERIALIZED (
+        SELECT b.*, sum(b.busy) OVER (PARTITION BY b.tenant) AS tenant_busy, least(
+            %(free)s,
+            b.concurrency - b.busy,
+            CASE WHEN b.rate IS NOT NULL THEN greatest(1, floor(b.rate)) - (
+                SELECT count(*) FROM outbox_change c
+                WHERE c.endpoint_id = b.id AND c.state = 'sending'
+                  AND c.at > now() - %(window)s * greatest(1, 1 / b.rate)) END
+        )::int AS places
+        FROM busy b
     ), ready AS (
-        SELECT r.places, c.*
+        SELECT r.places, r.busy, r.tenant_busy, c.*
         FROM room r CROSS JOIN LATERAL (
             (SELECT o.tenant, o.id, o.seq, o.endpoint_id, o.state, 0 AS rank FROM outbox o
              WHERE o.endpoint_id = r.id AND o.state IN ('waiting', 'sent', 'unconfirmed') AND o.priority = 0
@@ -250,16 +275,28 @@ _CLAIM: Final = f"""
              WHERE o.endpoint_id = r.id AND o.state IN ('waiting', 'sent', 'unconfirmed') AND o.priority = 1
                AND o.next_attempt_at <= now() AND o.lease_id IS NULL AND {_UNBLOCKED}
              ORDER BY o.next_attempt_at LIMIT greatest(r.places, 0))
+            UNION ALL
+            (SELECT o.tenant, o.id, o.seq, o.endpoint_id, o.state, 2 FROM outbox o
+             WHERE o.endpoint_id = r.id AND o.state = 'pending' AND o.priority = 1 AND {_UNBLOCKED}
+             ORDER BY o.seq LIMIT greatest(r.places, 0))
         ) c
         WHERE r.places > 0
+    ), numbered AS (
+        SELECT *, row_number() OVER (PARTITION BY endpoint_id, rank ORDER BY seq) AS nth FROM ready
     ), dealt AS (
-        SELECT *, row_number() OVER (PARTITION BY endpoint_id ORDER BY rank, seq) AS place FROM ready
+        SELECT *, row_number() OVER (PARTITION BY endpoint_id ORDER BY rank = 2, nth, rank <> %(first)s) AS place
+        FROM numbered
     ), taking_turns AS (
-        SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY place, endpoint_id) AS turn
+        SELECT *, tenant_busy + row_number() OVER (
+                      PARTITION BY tenant ORDER BY rank = 2, busy + place, random()) AS turn
         FROM dealt WHERE place <= places
     ), chosen AS (
-        SELECT tenant, id, state AS was, row_number() OVER (ORDER BY rank = 2, turn, seq) AS n
-        FROM taking_turns ORDER BY rank = 2, turn, seq LIMIT %(free)s
+        SELECT tenant, id, state AS was, row_number() OVER (ORDER BY turn, lot) AS n
+        FROM (SELECT *, random() AS lot FROM taking_turns) t ORDER BY turn, lot LIMIT %(free)s
+    ), free AS (
+        SELECT c.* FROM chosen c JOIN outbox o ON o.tenant = c.tenant AND o.id = c.id
+        WHERE o.state = c.was AND o.lease_id IS NULL
+        FOR NO KEY UPDATE OF o SKIP LOCKED
     ), claimed AS (
         UPDATE outbox o
         SET state = CASE WHEN c.was IN ('sent', 'unconfirmed') THEN o.state ELSE 'sending' END,
@@ -267,7 +304,7 @@ _CLAIM: Final = f"""
             lease_id = (%(leases)s::uuid[])[c.n], lease_until = now() + %(until)s,
             claimed_at = now(), claimed_by = %(worker)s,
             sent_at = CASE WHEN c.was IN ('sent', 'unconfirmed') THEN o.sent_at ELSE now() END, updated_at = now()
-        FROM chosen c
+        FROM free c
         WHERE o.tenant = c.tenant AND o.id = c.id AND o.state = c.was AND o.lease_id IS NULL
         RETURNING o.tenant, o.id, o.kind, o.key, o.revision_no, o.endpoint_id, o.attempt, o.series, o.looks, c.was,
                   o.payload, o.created_at, o.lease_id, o.seq

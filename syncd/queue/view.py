@@ -76,7 +76,7 @@ def history(conn: Conn, tenant: str, outbox_id: UUID) -> list[Row]:
 
 
 def summary(conn: Conn, tenant: str) -> Row:
-    """How many messages are in each open state, and the age in seconds of the oldest that 1C has not confirmed."""
+    """How many orders are in each open state, and the age in seconds of the oldest that 1C has not confirmed."""
     row = one(
         conn,
         """SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
@@ -87,7 +87,24 @@ def summary(conn: Conn, tenant: str) -> Row:
                   count(*) FILTER (WHERE state = 'rejected') AS rejected,
                   count(*) FILTER (WHERE state = 'held') AS held,
                   extract(epoch FROM now() - min(created_at))::float AS oldest_seconds
-           FROM outbox WHERE tenant = %(t)s AND state NOT IN ('acknowledged', 'cancelled', 'superseded')""",
+           FROM outbox
+           WHERE tenant = %(t)s AND kind = 'order' AND state NOT IN ('acknowledged', 'cancelled', 'superseded')""",
+        t=tenant,
+    )
+    assert row is not None
+    return row
+
+
+def events(conn: Conn, tenant: str) -> Row:
+    """Of what is on its way to storefronts and people, not to 1C: how much is open, how much of it a person must look
+    at (``stuck``), and the age in seconds of the oldest.
+    """
+    row = one(
+        conn,
+        """SELECT count(*) AS open, count(*) FILTER (WHERE state IN ('rejected', 'held')) AS stuck,
+                  extract(epoch FROM now() - min(created_at))::float AS oldest_seconds
+           FROM outbox
+           WHERE tenant = %(t)s AND kind <> 'order' AND state NOT IN ('acknowledged', 'cancelled', 'superseded')""",
         t=tenant,
     )
     assert row is not None

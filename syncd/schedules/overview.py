@@ -32,6 +32,19 @@ def overview(conn: Conn, schedules: Mapping[str, Schedule], *, zone: str, tenant
     return [_line(conn, plan, now) for plan in plans(conn, schedules, zone=zone, tenant=tenant)]
 
 
+def lates(conn: Conn, schedules: Mapping[str, Schedule], *, zone: str) -> list[dict[str, Any]]:
+    """Of every schedule of every company: ``tenant``, ``name``, ``late_seconds`` and whether that is too ``late``."""
+    now = rows.clock(conn)
+    found = []
+    for plan in plans(conn, schedules, zone=zone):
+        late = lateness.lateness(conn, plan, now)
+        found.append({
+            "tenant": plan.tenant, "name": plan.name, "late_seconds": late.by.total_seconds() if late else 0.0,
+            "late": bool(late and plan.late_after and late.by > plan.late_after),
+        })  # fmt: skip
+    return found
+
+
 def jobs(conn: Conn) -> list[dict[str, Any]]:
     """The installation's own jobs, as far as a scheduler has seen them."""
     found = every(conn, "SELECT name, next_fire_at FROM schedule WHERE tenant = '' ORDER BY name")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from syncd import journal
-from syncd.errors import RequestError
+from syncd import issues, journal
+from syncd.errors import Refused, RequestError
 from syncd.journal import Entry
-from syncd.store import access, packages
-from syncd.store.db import Database, execute
-from syncd.store.ids import new_id
+from syncd.queue.events import emit_to
+from syncd.store import access, endpoints, packages
+from syncd.store.db import Conn, Database, execute
+from syncd.store.ids import new_id, order_id
 from syncd.sync.worker import register
 
 from .conftest import ROOT, Order, Run
@@ -52,9 +53,10 @@ def test_one_screen_shows_what_is_alive_what_waits_and_what_failed(
             "INSERT INTO freshness (tenant, entity, as_of) VALUES ('default', 'product', now() - interval '5 minutes')",
         )
         for _ in range(3):
-            failed = journal.write_failure(
+            journal.write_failure(
                 conn, "default", Entry("exchange", "in", "failed", "catalog checkauth", error=RequestError("E101"))
             )
+        (issue,) = (row["id"] for row in issues.listing(conn, "default"))
     ran = run("status")
     assert ran.code == 0
     for said in ("up, doorbell on", "main   3m ago", "pending 1   rejected 1   oldest unconfirmed 2h",
@@ -63,7 +65,7 @@ def test_one_screen_shows_what_is_alive_what_waits_and_what_failed(
         assert said in ran.out
     marks = [line for line in ran.out.splitlines() if line.startswith("! ")]
     assert [line.split("->")[1].strip() for line in marks] == [
-        "syncd outbox list --state rejected", "syncd outbox list", f"syncd journal show {str(failed)[-8:]}",
+        "syncd outbox list --state rejected", "syncd outbox list", f"syncd issue show {str(issue)[-8:]}",
     ]  # fmt: skip
 
 
@@ -72,12 +74,63 @@ def test_orders_that_are_held_back_need_a_person(run: Run, db: Database, order: 
     assert "! orders held back from 1C: 1  ->  syncd outbox list --state held" in run("status").out
 
 
+def refused(conn: Conn, number: str) -> None:
+    key = str(order_id("default", "shop", number))
+    error = Refused("E934", key=number, detail="customer.inn: nobody has it")
+    journal.write_failure(
+        conn, "default", Entry("delivery", "out", "failed", number, error=error, entity="order", key=key)
+    )
+
+
+def test_orders_that_one_cause_stops_are_one_line_that_names_the_issue(run: Run, db: Database, order: Order) -> None:
+    with db.transaction() as conn:
+        for number in ("1001", "1002", "1003"):
+            order(number, "rejected", code="E934")
+            refused(conn, number)
+        (issue,) = issues.listing(conn, "default")
+    marks = [line for line in run("status").out.splitlines() if line.startswith("! ") and "E934" in line]
+    said = "1C refused 1003: customer.inn: nobody has it. Mend the cause, then `syncd outbox retry 1003`."
+    assert marks == [f"! E934, 3 stopped by one cause: {said}  ->  syncd issue show {str(issue['id'])[-8:]}"]
+    assert "остановлено по одной причине: 3" in run("--lang", "ru", "status").out
+
+
+def test_what_went_through_later_or_is_still_tried_asks_for_nobody(run: Run, db: Database, order: Order) -> None:
+    with db.transaction() as conn:
+        for number, state in (("1001", "waiting"), ("1002", "acknowledged")):
+            order(number, state)
+            refused(conn, number)
+        issues.succeeded(conn, "default", "order", [str(order_id("default", "shop", "1002"))])
+    ran = run("status")
+    assert "E934 ×2: " in ran.out, "one of them has not gone through"
+    assert "syncd issue show" not in ran.out
+    with db.transaction() as conn:
+        issues.succeeded(conn, "default", "order", [str(order_id("default", "shop", "1001"))])
+    assert "E934 ×2 (all went through since): " in run("status").out
+
+
+def test_events_are_not_counted_among_orders_for_1c(run: Run, db: Database, order: Order) -> None:
+    order("1001")
+    with db.transaction() as conn:
+        hook, _ = endpoints.add(conn, "default", name="hook", kind="webhook", address="http://127.0.0.1:9", takes=["*"])
+        for number in range(3):
+            emit_to(conn, "default", hook.id, "test", f"event-{number}", {})
+        execute(conn, "UPDATE outbox SET created_at = now() - interval '9 hours' WHERE kind = 'event'")
+        execute(
+            conn, "UPDATE outbox SET state = 'rejected' WHERE key = (SELECT max(key) FROM outbox WHERE kind = 'event')"
+        )
+    ran = run("status")
+    assert "pending 1   oldest unconfirmed 0s" in ran.out or "pending 1   oldest unconfirmed 1s" in ran.out
+    assert "waiting 3   oldest 9h   not delivered 1" in ran.out
+    assert "an order waits" not in ran.out
+    assert "cannot be given to 1C" not in ran.out
+
+
 def test_json_names_are_a_contract(run: Run, db: Database, order: Order) -> None:
     order("1001")
     document = run("status", "-o", "json").json
     assert set(document) == {
         "tenant", "at", "database", "redis", "workers", "infobases", "endpoints", "outbox", "packages",
-        "packages_open", "removals_held", "freshness", "failures", "attention", "pulls", "batches",
+        "packages_open", "removals_held", "freshness", "failures", "attention", "pulls", "batches", "events", "issues",
     }  # fmt: skip
     assert set(document["database"]) == {"ok", "server", "schema", "needed"}
     assert document["redis"] == {"state": "off"}
@@ -104,9 +157,13 @@ def test_an_old_failure_is_no_longer_on_the_screen(run: Run, db: Database) -> No
 def test_imports_that_left_records_out_are_said_in_words(run: Run, db: Database) -> None:
     with db.transaction() as conn:
         made = journal.write(conn, "default", Entry("import", "in", "partial", "import0_1.xml"))
+        bad = Entry("record", "in", "failed", "import0_1.xml", error=RequestError("E211", element="Товар"),
+                    entity="product", key="7", parent_id=made)  # fmt: skip
+        journal.write(conn, "default", bad)
+        (issue,) = issues.listing(conn, "default")
     ran = run("status")
     assert "imports that left records out ×1" in ran.out
-    assert f"syncd journal show {str(made)[-8:]}" in ran.out
+    assert f"syncd issue show {str(issue['id'])[-8:]}" in ran.out
     assert all(line == line.rstrip() for line in ran.out.splitlines())
 
 
@@ -131,7 +188,7 @@ def test_postgres_away_is_exit_code_6_in_every_form(run: Run, home: Path, monkey
 def test_texts_are_russian_for_russians(run: Run, db: Database) -> None:
     ran = run("--lang", "ru", "status")
     assert "нет ни одного живого worker" in ran.out
-    assert "ИСХОДЯЩИЕ" in ran.out
+    assert "ЗАКАЗЫ" in ran.out
 
 
 def test_watching_goes_on_until_it_is_ended(db: Database, tmp_path: Path) -> None:
