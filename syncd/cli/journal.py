@@ -87,7 +87,7 @@ def tail(
             return
         _print(rows, output)
         if not rows and output == "table":
-            talk.print(tr("No exchange yet.", "Обменов пока не было."))
+            talk.print(_nothing(unresolved=unresolved, chosen=bool(errors or code or owner or since or where)))
         if follow:
             seen = {row["id"]: row["repeats"] for row in known + rows}
             try:
@@ -95,6 +95,13 @@ def tail(
                     _print(found, output)
             except KeyboardInterrupt:  # the way to end it, not a failure
                 return
+
+
+def _nothing(*, unresolved: bool, chosen: bool) -> str:
+    if unresolved:
+        return tr("Nothing is open: all that failed went through later, or nothing failed.",
+                  "Открытых нет: всё, что не удалось, потом прошло — или неудач не было.")  # fmt: skip
+    return tr("Nothing found.", "Ничего не найдено.") if chosen else tr("No exchange yet.", "Обменов пока не было.")
 
 
 def _follow(db: Database, tenant: str, seen: dict[Any, int], wanted: dict[str, Any]) -> Iterator[list[Row]]:
@@ -290,6 +297,8 @@ def next_command(row: Row) -> str | None:
         return None
     if row["code"] == "E942":
         return "syncd webhook list"
+    if row["kind"] in {"delivery", "look-up"} and row["key"] and row["entity"] == "order":
+        return f"syncd outbox show {row['subject'] or row['key']}"
     if row["code"] == "E222":
         return "syncd outbox list --state rejected"
     if row["code"] in {"E101", "E113"}:

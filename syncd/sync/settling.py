@@ -72,7 +72,10 @@ def settle(
     same.
     """
     decision = decide(claim, endpoint, ended, rules)
+    subject = _subject(conn, claim)
     error = ended.error
+    if error and error.params.get("key") == claim.key:  # the target knows our id, people know the number
+        error.params["key"] = subject
     if decision.gave_up and error:
         error = RemoteError("E904", attempts=claim.attempt, detail=error.text(), cause=error.code)
     ours = finish(
@@ -82,7 +85,6 @@ def settle(
     _gate(conn, endpoint, ended.error, limits)
     if ended.error and ended.error.code == GONE:
         tell.gone(conn, endpoint, ended.error)
-    subject = _subject(conn, claim)
     if error:
         journal.write_failure(conn, claim.tenant, _entry(claim, endpoint, subject, error))
     if not ours:
