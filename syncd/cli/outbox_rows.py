@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
+from syncd.cli.output import short
 from syncd.errors import CATALOGUE, Refused, RequestError
 from syncd.i18n import tr
 from syncd.queue import view
@@ -16,7 +18,8 @@ def document(row: Row) -> dict[str, Any]:
     """A message as programs read it."""
     names = (
         "id", "kind", "key", "revision_no", "state", "attempt", "number", "exchange_number", "number_1c", "storefront",
-        "infobase", "session_id", "next_attempt_at", "created_at", "updated_at", "sent_at", "acknowledged_at",
+        "infobase", "endpoint", "event", "blocked_by", "session_id", "next_attempt_at", "created_at", "updated_at",
+        "sent_at", "acknowledged_at",
     )  # fmt: skip
     return {**{name: row[name] for name in names}, "code": row["error_code"], "message": message(row)}
 
@@ -26,21 +29,43 @@ def message(row: Row) -> str:
     return found.render(row["error_params"] or {}) if found else str(row["error_code"] or "")
 
 
-def state_words(state: str, code: str | None) -> str:
-    """What a state means to a person; ``code`` is the message's error."""
+def state_words(row: Row) -> str:
+    """What its state means to a person: of what 1C fetches itself, and of what we bring to a target."""
+    code = row["error_code"]
     words = {
-        "pending": ("waits for 1C to ask", "ждёт, когда 1С спросит"),
         "sending": ("being sent", "отправляется"),
-        "sent": ("given to 1C, not confirmed yet", "передан в 1С, ещё не подтверждён"),
         "waiting": ("will be tried again", "будет повтор"),
-        "unconfirmed": ("given to 1C, the answer was lost", "передан в 1С, ответ потерян"),
-        "acknowledged": ("1C confirmed it", "подтверждён 1С"),
-        "rejected": ("refused, a person must act", "отклонён, нужен человек"),
-        "held": (f"held by syncd, {code}", f"отложен syncd, {code}") if code else ("held back", "отложен"),
-        "cancelled": ("cancelled", "отменён"),
-        "superseded": ("replaced by a newer one", "заменён более новым"),
-    }
-    return tr(*words[state]) if state in words else state
+        "rejected": ("refused, a person must act", "отклонено, нужен человек"),
+        "held": (f"held by syncd, {code}", f"отложено syncd, {code}") if code else ("held back", "отложено"),
+        "cancelled": ("cancelled", "отменено"),
+        "superseded": ("replaced by a newer one", "заменено более новым"),
+    } | (_CALLED if row["endpoint"] else _FETCHED)
+    return tr(*words[row["state"]]) if row["state"] in words else str(row["state"])
+
+
+_FETCHED: Final = {
+    "pending": ("waits for 1C to ask", "ждёт, когда 1С спросит"),
+    "sent": ("given to 1C, not confirmed yet", "передано в 1С, ещё не подтверждено"),
+    "unconfirmed": ("given to 1C, the answer was lost", "передано в 1С, ответ потерян"),
+    "acknowledged": ("1C confirmed it", "подтверждено 1С"),
+}
+_CALLED: Final = {
+    "pending": ("waits for its turn", "ждёт своей очереди"),
+    "sent": ("taken, not confirmed yet", "принято, ещё не подтверждено"),
+    "unconfirmed": ("the answer was lost; it is looked up before anything is sent again",
+                    "ответ потерян; сначала проверка, принято ли, потом повтор"),
+    "acknowledged": ("confirmed", "подтверждено"),
+}  # fmt: skip
+
+
+def who(by: object) -> str:
+    """Who changed a state: a person, a part of syncd, or a worker, which signs with its id."""
+    said = str(by or "")
+    try:
+        UUID(said)
+    except ValueError:
+        return said
+    return f"worker {short(said)}"
 
 
 def one_message(conn: Conn, tenant: str, word: str) -> Row:

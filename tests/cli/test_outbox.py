@@ -4,8 +4,11 @@ import getpass
 
 import pytest
 
-from syncd.queue import acts
-from syncd.store.db import Database
+from syncd.queue import acts, outbox
+from syncd.queue.events import emit_to
+from syncd.store import endpoints
+from syncd.store.db import Database, execute
+from syncd.store.ids import new_id, order_id
 
 from .conftest import Order, Run
 
@@ -168,3 +171,32 @@ def test_the_list_takes_a_filter_and_tells_a_mistake_in_it(run: Run, order: Orde
     ran = run("outbox", "list", "--where", "stat:rejected")
     assert ran.code == 2
     assert "perhaps state" in ran.err
+
+
+def test_what_goes_to_an_endpoint_is_told_as_that_and_what_it_waits_for(run: Run, db: Database, order: Order) -> None:
+    first = order("1001", "unconfirmed")
+    with db.transaction() as conn:
+        erp, _ = endpoints.add(conn, "default", name="erp", kind="http_service", address="http://x", takes=["order"])
+        hook, _ = endpoints.add(conn, "default", name="hook", kind="webhook", address="http://x", takes=["*"])
+        emit_to(conn, "default", hook.id, "infobase.down", "ut11", {})
+        key = str(order_id("default", "shop", "1001"))
+        newer = outbox.enqueue(conn, "default", kind="order", key=key, revision_no=2, endpoint_id=erp.id)
+        execute(conn, "UPDATE outbox SET endpoint_id = %(e)s, lease_id = NULL WHERE kind = 'order'", e=erp.id)
+        worker = str(new_id())
+        execute(
+            conn,
+            """INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by)
+               VALUES ('default', %(id)s, 'unconfirmed', 1, %(by)s)""",
+            id=first, by=worker,
+        )  # fmt: skip
+    listed = [line.split() for line in run("outbox", "list").out.splitlines()]
+    assert any({"infobase.down", "hook"} <= set(words) for words in listed)
+    assert any({"1001", "erp", "unconfirmed"} <= set(words) for words in listed)
+    shown = run("outbox", "show", str(newer)).out
+    assert "waits for its turn" in shown
+    assert f"an earlier message about it: syncd outbox show {str(first)[-8:]}" in shown
+    assert run("outbox", "show", str(newer), "-o", "json").json["blocked_by"] == str(first)
+    shown = run("outbox", "show", str(first)).out
+    assert "looked up before anything is sent again" in shown
+    assert f"worker {worker[-8:]}" in shown
+    assert "when 1C asks" not in shown
