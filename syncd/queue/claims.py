@@ -68,6 +68,7 @@ class Claim:
 
 @dataclass(slots=True)
 class _Floor:
+    version: str = ""
     seq: int = 0
     due: datetime | None = None
     claimed: datetime | None = None
@@ -82,7 +83,8 @@ class Floors:
 
     A floor is what was seen ``lag`` seconds ago, lowered to what is seen now, so that rows whose transaction was under
     way then are not missed; all floors are forgotten every ``forget`` seconds, so that one that took still longer is
-    found all the same.
+    found all the same. A floor holds for one version of the endpoint's row: who puts older rows under an endpoint
+    touches it.
     """
 
     lag: float = 3.0
@@ -91,9 +93,12 @@ class Floors:
     _moved: float = field(default_factory=time.monotonic)
     _forgot: float = field(default_factory=time.monotonic)
 
-    def of(self, endpoint: UUID) -> _Floor:
-        """The floor of one endpoint."""
-        return self._known.setdefault(endpoint, _Floor())
+    def of(self, endpoint: UUID, version: str) -> _Floor:
+        """The floor of one endpoint in this version of its row."""
+        floor = self._known.get(endpoint)
+        if floor is None or floor.version != version:
+            floor = self._known[endpoint] = _Floor(version)
+        return floor
 
     def columns(self) -> dict[str, Any]:
         """All floors as parameters of a query."""
@@ -141,6 +146,7 @@ _LIVING: Final = f"""
 def _floor_columns(floors: list[tuple[UUID, _Floor]]) -> dict[str, Any]:
     return {
         "endpoints": [id_ for id_, _ in floors],
+        "versions": [floor.version for _, floor in floors],
         "seqs": [floor.seq for _, floor in floors],
         "dues": [floor.due for _, floor in floors],
         "claims": [floor.claimed for _, floor in floors],
@@ -188,7 +194,7 @@ def _take(
         tenants=[lane["tenant"] for lane in lanes],
         concurrency=[lane["concurrency"] for lane in lanes],
         rates=[lane["rate_per_second"] for lane in lanes],
-        **_floor_columns([(lane["id"], floors.of(lane["id"])) for lane in lanes]),
+        **_floor_columns([(lane["id"], floors.of(lane["id"], lane["version"])) for lane in lanes]),
         free=free, worker=worker, until=timedelta(seconds=lease), window=timedelta(seconds=_RATE_WINDOW),
         leases=[new_id() for _ in range(free)], first=1 if new_first else 0,
     )  # fmt: skip
@@ -205,7 +211,7 @@ OPEN_GATE: Final = """
 """Whether messages go to an endpoint ``e`` of infobase ``i`` with health ``h``; NULL means no."""
 
 _LOCK_LANES: Final = f"""
-    SELECT e.tenant, e.id, e.rate_per_second::float AS rate_per_second,
+    SELECT e.tenant, e.id, e.xmin::text AS version, e.rate_per_second::float AS rate_per_second,
            CASE WHEN e.infobase_id IS NULL AND e.failures >= {BREAK_AFTER} THEN 1
                 ELSE least(e.concurrency, 2 ^ least(20, floor(coalesce(extract(epoch FROM
                      now() - greatest(h.recovered_at, e.recovered_at)) / {RAMP_SECONDS}, 20))))::int
@@ -213,8 +219,8 @@ _LOCK_LANES: Final = f"""
     FROM endpoint e
     LEFT JOIN infobase i ON i.tenant = e.tenant AND i.id = e.infobase_id
     LEFT JOIN infobase_health h ON h.tenant = e.tenant AND h.infobase_id = e.infobase_id
-    LEFT JOIN unnest(%(endpoints)s::uuid[], %(seqs)s::bigint[], %(dues)s::timestamptz[], %(claims)s::timestamptz[])
-              AS f (id, seq, due, claimed) ON f.id = e.id
+    LEFT JOIN unnest(%(endpoints)s::uuid[], %(versions)s::text[], %(seqs)s::bigint[], %(dues)s::timestamptz[])
+              AS f (id, version, seq, due) ON f.id = e.id AND f.version = e.xmin::text
     WHERE e.kind = ANY(%(kinds)s) AND (e.tenant, e.id) > (%(tenant)s, %(endpoint)s) AND {OPEN_GATE}
       AND (EXISTS (SELECT FROM outbox o
                    WHERE o.endpoint_id = e.id AND o.state = 'pending' AND o.priority = 0 AND o.seq > coalesce(f.seq, 0))
