@@ -23,9 +23,9 @@ def retry(
 ) -> bool:  # fmt: skip
     """A person starts a new series of attempts. ``False`` when the message is not in a state to be retried.
 
-    A message whose outcome is unknown is looked up first all the same. ``force`` allows it for what 1C has confirmed
-    too: 1C is given the order again and finds its own document by the number. With ``priority`` 1 it goes behind live
-    traffic.
+    A message whose outcome is unknown is looked up first all the same, also when it was cancelled as such. ``force``
+    allows it for what 1C has confirmed too: 1C is given the order again and finds its own document by the number. With
+    ``priority`` 1 it goes behind live traffic.
     """
     states = [*RETRYABLE, "acknowledged"] if force else list(RETRYABLE)
     row = one(
@@ -34,7 +34,11 @@ def retry(
         WITH again AS (
             UPDATE outbox
             SET state = CASE WHEN endpoint_id IS NULL THEN 'pending'
-                             WHEN state IN ('unconfirmed', 'sent') THEN 'unconfirmed' ELSE 'waiting' END,
+                             WHEN state IN ('unconfirmed', 'sent') OR (state = 'cancelled' AND EXISTS (
+                                 SELECT FROM outbox_change c
+                                 WHERE c.tenant = outbox.tenant AND c.outbox_id = outbox.id
+                                   AND c.state IN ('unconfirmed', 'sent'))) THEN 'unconfirmed'
+                             ELSE 'waiting' END,
                 next_attempt_at = CASE WHEN endpoint_id IS NOT NULL THEN now() END,
                 attempt = 0, series = series + 1, looks = 0, error_code = NULL, error_params = NULL,
                 acknowledged_at = NULL, updated_at = now(), refusals = 0, suspicion = 0,

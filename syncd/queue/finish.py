@@ -1,9 +1,10 @@
-"""Ending a claim: what an attempt or a look-up changed. Every update is guarded by lease and attempt, so that a worker
-that was thought dead cannot overwrite what another has done since.
+"""Ending a claim: what an attempt or a look-up changed. Every update is guarded by lease, attempt and state, so that a
+worker that was thought dead cannot overwrite what another has done since, or what 1C said meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -38,6 +39,7 @@ def finish(
                 receipt = coalesce(%(receipt)s, receipt),
                 acknowledged_at = CASE WHEN %(state)s = 'acknowledged' THEN now() END
             WHERE tenant = %(t)s AND id = %(id)s AND lease_id = %(lease)s AND attempt = %(attempt)s
+              AND state IN ('sending', 'sent', 'unconfirmed')
             RETURNING id, state, attempt, next_attempt_at
         )
         INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason, endpoint_id, error_code, error_params,
@@ -50,7 +52,7 @@ def finish(
         refund=1 if decision.refund and not claim.looks_up else 0, looks=decision.looks,
         delay=None if decision.delay is None else timedelta(seconds=decision.delay),
         code=error.code if error else None, params=Jsonb(plain(error.params)) if error else None,
-        receipt=Jsonb(dict(receipt)) if receipt else None, by=by, reason=reason, endpoint=claim.endpoint_id,
+        receipt=Jsonb(_clean(receipt)) if receipt else None, by=by, reason=reason, endpoint=claim.endpoint_id,
     )  # fmt: skip
     if row is None and decision.state == "acknowledged":
         return _late(conn, claim, by=by, receipt=receipt)
@@ -58,7 +60,9 @@ def finish(
 
 
 def _late(conn: Conn, claim: Claim, *, by: str, receipt: Mapping[str, Any] | None) -> bool:
-    """1C confirmed, but the lease had run out meanwhile. What it confirmed is true all the same."""
+    """1C confirmed, but the lease had run out meanwhile. What it confirmed is true all the same, be the message about
+    to be looked up or, as nothing was found, to be sent again; not when a person began a new series.
+    """
     row = one(
         conn,
         """
@@ -66,7 +70,8 @@ def _late(conn: Conn, claim: Claim, *, by: str, receipt: Mapping[str, Any] | Non
             UPDATE outbox SET state = 'acknowledged', acknowledged_at = now(), updated_at = now(), lease_id = NULL,
                    lease_until = NULL, claimed_by = NULL, next_attempt_at = NULL, error_code = NULL,
                    error_params = NULL, receipt = coalesce(%(receipt)s, receipt)
-            WHERE tenant = %(t)s AND id = %(id)s AND state = 'unconfirmed' AND series = %(series)s
+            WHERE tenant = %(t)s AND id = %(id)s AND series = %(series)s
+              AND state IN ('unconfirmed', 'sent', 'waiting', 'held')
             RETURNING id, attempt
         )
         INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason, endpoint_id, detail)
@@ -74,17 +79,24 @@ def _late(conn: Conn, claim: Claim, *, by: str, receipt: Mapping[str, Any] | Non
         FROM ended RETURNING 1 AS x
         """,
         t=claim.tenant, id=claim.id, series=claim.series, by=by, endpoint=claim.endpoint_id,
-        receipt=Jsonb(dict(receipt)) if receipt else None,
+        receipt=Jsonb(_clean(receipt)) if receipt else None,
     )  # fmt: skip
     return row is not None
 
 
 def extend(conn: Conn, claims: list[Claim], seconds: float) -> set[UUID]:
-    """Show that the deliveries under way are alive. Returns the leases that are still ours."""
+    """Show that the deliveries under way are alive. Returns the leases that are still ours, and were not locked by
+    somebody else: one that is must not hold up the signs of life of the others; nobody can take it over meanwhile.
+    """
     rows = every(
         conn,
-        """UPDATE outbox o SET lease_until = now() + %(s)s
-           FROM unnest(%(tenants)s::text[], %(ids)s::uuid[], %(leases)s::uuid[]) AS m (tenant, id, lease_id)
+        """WITH mine AS (
+               SELECT o.tenant, o.id, o.lease_id
+               FROM unnest(%(tenants)s::text[], %(ids)s::uuid[], %(leases)s::uuid[]) AS m (tenant, id, lease_id)
+               JOIN outbox o ON o.tenant = m.tenant AND o.id = m.id AND o.lease_id = m.lease_id
+               FOR NO KEY UPDATE OF o SKIP LOCKED
+           )
+           UPDATE outbox o SET lease_until = now() + %(s)s FROM mine m
            WHERE o.tenant = m.tenant AND o.id = m.id AND o.lease_id = m.lease_id RETURNING o.lease_id""",
         tenants=[claim.tenant for claim in claims], ids=[claim.id for claim in claims],
         leases=[claim.lease_id for claim in claims], s=timedelta(seconds=seconds),
@@ -153,8 +165,19 @@ def take_over(conn: Conn, *, look_up: list[str], repeat: list[str], decide: list
 
 
 def plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of an error as JSON."""
+    """Parameters of an error as JSON that Postgres takes: a page of an error in UTF-16 is half NULs."""
     return {
-        name: value if isinstance(value, int | float | bool) or value is None else str(value)[:1000]
+        name: value if isinstance(value, int | bool) or value is None else _clean(str(value))[:1000]
         for name, value in params.items()
     }
+
+
+def _clean(value: Any) -> Any:
+    """JSON without what ``jsonb`` refuses: NUL, halves of surrogate pairs, numbers that are none."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_clean(str(name)): _clean(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -42,9 +42,9 @@ def enqueue(
 ) -> UUID:  # fmt: skip
     """Put a message into the outbox within the transaction that made its cause.
 
-    It goes to the endpoint given, else to the tenant's first that takes this kind; without any, 1C fetches it itself,
-    and no infobase means the first that asks. A newer revision is a full state: older ones that were never sent are
-    superseded.
+    It goes to the endpoint given if that still exists, else to the tenant's first that takes this kind; without any, 1C
+    fetches it itself, and no infobase means the first that asks. A newer revision is a full state: older ones that
+    were never sent are superseded.
     """
     if revision_no > 1:
         supersede(conn, tenant, kind, key, below=revision_no)
@@ -53,7 +53,7 @@ def enqueue(
         conn,
         """INSERT INTO outbox (tenant, id, infobase_id, kind, key, revision_no, payload, endpoint_id)
            VALUES (%(t)s, %(id)s, %(infobase)s, %(kind)s, %(key)s, %(revision)s, %(payload)s,
-                   coalesce(%(endpoint)s, (
+                   coalesce((SELECT g.id FROM endpoint g WHERE g.tenant = %(t)s AND g.id = %(endpoint)s), (
                        SELECT e.id FROM endpoint e
                        WHERE e.tenant = %(t)s AND %(kind)s = ANY(e.takes) AND e.disabled_at IS NULL
                          AND (%(infobase)s::uuid IS NULL OR e.infobase_id = %(infobase)s)
@@ -82,6 +82,49 @@ def supersede(conn: Conn, tenant: str, kind: str, key: str, *, below: int) -> in
             t=tenant, kind=kind, key=key, below=below,
         )
     )  # fmt: skip
+
+
+_OPEN_ENDPOINTS: Final = """
+    {name} AS (
+        (SELECT o.endpoint_id FROM outbox o WHERE {state} AND o.endpoint_id IS NOT NULL ORDER BY o.endpoint_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.endpoint_id FROM outbox o
+                WHERE {state} AND o.endpoint_id > n.endpoint_id ORDER BY o.endpoint_id LIMIT 1)
+        FROM {name} n WHERE n.endpoint_id IS NOT NULL
+    )
+"""  # from one endpoint's first index entry to the next one's, however many messages there are
+_ORPHANS: Final = f"""
+    WITH RECURSIVE {_OPEN_ENDPOINTS.format(name="ready", state="o.state = 'pending'")},
+    {_OPEN_ENDPOINTS.format(name="due", state="o.state IN ('waiting', 'sent', 'unconfirmed')")},
+    gone AS (
+        SELECT n.endpoint_id FROM (TABLE ready UNION TABLE due) n
+        WHERE n.endpoint_id IS NOT NULL AND NOT EXISTS (SELECT FROM endpoint e WHERE e.id = n.endpoint_id)
+    ), orphan AS (
+        SELECT o.tenant, o.id FROM outbox o
+        WHERE o.endpoint_id IN (SELECT endpoint_id FROM gone)
+          AND o.state IN ('pending', 'waiting', 'sent', 'unconfirmed') AND o.lease_id IS NULL
+          AND (o.kind <> 'order' OR NOT EXISTS (
+              SELECT FROM outbox_change c
+              WHERE c.tenant = o.tenant AND c.outbox_id = o.id AND c.state IN ('sending', 'sent', 'unconfirmed')))
+        FOR NO KEY UPDATE OF o SKIP LOCKED
+    ), freed AS (
+        UPDATE outbox o
+        SET endpoint_id = CASE WHEN o.kind = 'order' THEN NULL ELSE o.endpoint_id END, updated_at = now(),
+            state = CASE WHEN o.kind = 'order' THEN o.state ELSE 'cancelled' END
+        FROM orphan n WHERE o.tenant = n.tenant AND o.id = n.id
+        RETURNING o.tenant, o.id, o.state, o.attempt
+    )
+    INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason)
+    SELECT tenant, id, state, attempt, %(by)s, 'endpoint removed' FROM freed
+"""  # noqa: S608 - constants only
+
+
+def unbind_orphans(conn: Conn, *, by: str) -> int:
+    """Messages that were placed while their endpoint was being removed, whose transaction did not see it: an order that
+    was never begun to be sent goes where new ones go, other messages are cancelled, as nobody is there to be told. What
+    may have reached the target is left to a person. Returns how many; costs a few index probes when there are none.
+    """
+    return execute(conn, _ORPHANS, by=by)
 
 
 def offer(
@@ -176,13 +219,21 @@ def acknowledge(conn: Conn, tenant: str, session_id: UUID) -> list[str]:
 
 
 def confirm_key(conn: Conn, tenant: str, kind: str, key: str, *, by: str) -> bool:
-    """1C itself showed that it has the object (it sent it back with its own number): that is a confirmation too."""
+    """1C itself showed that it has the object (it sent it back with its own number): that is a confirmation too, also
+    where a look-up is under way, whose finding is overtaken by it.
+
+    What waits to be sent again is closed as well when it is the first state of the object: as 1C has the object, an
+    answer was lost on the way. Of a later state the object itself proves nothing.
+    """
     row = one(
         conn,
         """
         WITH done AS (
-            UPDATE outbox SET state = 'acknowledged', acknowledged_at = now(), updated_at = now()
-            WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(key)s AND state IN ('sent', 'unconfirmed')
+            UPDATE outbox SET state = 'acknowledged', acknowledged_at = now(), updated_at = now(),
+                   next_attempt_at = NULL, lease_id = NULL, lease_until = NULL, claimed_by = NULL,
+                   error_code = NULL, error_params = NULL
+            WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(key)s
+              AND (state IN ('sent', 'unconfirmed') OR (state = 'waiting' AND revision_no = 1))
             RETURNING id, attempt
         )
         INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason)

@@ -233,6 +233,9 @@ def adopt(conn: Conn, tenant: str) -> int:
                   AND o.state IN ('pending', 'waiting', 'held')
                   AND NOT EXISTS (SELECT FROM offering f WHERE f.tenant = o.tenant AND f.outbox_id = o.id)
                 RETURNING o.id, o.state, o.attempt
+            ), touched AS (  -- workers then look below where they saw the oldest of its messages (queue.claims.Floors)
+                UPDATE endpoint SET takes = takes
+                WHERE tenant = %(t)s AND id = %(e)s AND EXISTS (SELECT FROM adopted)
             )
             INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason, endpoint_id)
             SELECT %(t)s, id, state, attempt, 'syncd', 'goes to ' || %(name)s::text, %(e)s FROM adopted""",  # noqa: S608 - constants only
