@@ -661,6 +661,11 @@ CATALOGUE: dict[str, Text] = {
         "An endpoint of kind {kind} knows no pull of changes; that is for `odata` with an exchange plan.",
         "Получатель вида {kind} не умеет отдавать изменения; это умеет `odata` с планом обмена.",
     ),
+    "E860": Text(
+        "administrator",
+        "The file {path} cannot be used by this emulated base: {detail}. Name another file with --state.",
+        "Файл {path} не подходит этой эмулируемой базе: {detail}. Укажите другой файл в --state.",
+    ),
     # E920-E939: endpoints we call, 1C as an HTTP service, health
     "E920": Text(
         "administrator",
@@ -906,6 +911,12 @@ CATALOGUE: dict[str, Text] = {
         "The mapping has {count} mistakes; nothing was published.",
         "В маппинге ошибок: {count}; ничего не опубликовано.",
     ),
+    # E750-E769: mappings held against bases
+    "E750": Text(
+        "1c-developer",
+        "The mapping {mapping} ({version}) does not fit the base {base} any more: {count} mistakes, told one by one below. `syncd metadata diff {base}@… {base}` tells what changed in 1C; mend the mapping and publish it.",
+        "Маппинг {mapping} ({version}) больше не подходит базе {base}: ошибок {count}, они перечислены ниже. Что изменилось в 1С, покажет `syncd metadata diff {base}@… {base}`; исправьте маппинг и опубликуйте его.",
+    ),
     # E940-E959: webhooks, e-mail, Telegram, events, issues
     "E940": Text(
         "administrator",
@@ -1074,6 +1085,46 @@ CATALOGUE: dict[str, Text] = {
         "1c-developer",
         "Message {key} cannot be written for the web service: {detail}. Mend the settings of the endpoint or the order, then `syncd outbox retry {key}`.",
         "Сообщение {key} не записать для веб-сервиса: {detail}. Исправьте настройки получателя или заказ, затем `syncd outbox retry {key}`.",
+    ),
+    "E985": Text(
+        "administrator",
+        "The site {host} refused our login: {detail}. Nothing was sent. `syncd endpoint set NAME --login … --password-from …`.",
+        "Сайт {host} не принял наш логин: {detail}. Ничего не отправлено. `syncd endpoint set ИМЯ --login … --password-from …`.",
+    ),
+    "E986": Text(
+        "storefront",
+        "The site {host} answered failure to {asked}: {detail}. The same package is sent again a few times.",
+        "Сайт {host} ответил failure на {asked}: {detail}. Тот же пакет будет отправлен ещё несколько раз.",
+    ),
+    "E987": Text(
+        "storefront",
+        "The answer of the site {host} to {asked} is none of the exchange (HTTP {status}): {detail}. Check the address, and what the site writes into its answers.",
+        "Ответ сайта {host} на {asked} — не ответ обмена (HTTP {status}): {detail}. Проверьте адрес и то, что сайт пишет в ответы.",
+    ),
+    "E988": Text(
+        "storefront",
+        "The site {host} has been importing {name} for more than {seconds} s. It is sent again later; for a slow site raise --timeout of the endpoint.",
+        "Сайт {host} импортирует {name} дольше {seconds} с. Позже отправим снова; для медленного сайта увеличьте --timeout получателя.",
+    ),
+    "E989": Text(
+        "storefront",
+        "The site {host} does not answer {asked} as an exchange does (HTTP {status}): {detail}. Nothing was sent; it is tried again.",
+        "Сайт {host} отвечает на {asked} не как обмен (HTTP {status}): {detail}. Ничего не отправлено; попытки продолжатся.",
+    ),
+    "E990": Text(
+        "administrator",
+        "Endpoint {endpoint!r} has no setting {key!r}. A site has: login, ca, merge, namespace, storefront, price_types, images.",
+        "У получателя {endpoint!r} нет настройки {key!r}. У сайта есть: login, ca, merge, namespace, storefront, price_types, images.",
+    ),
+    "E991": Text(
+        "storefront",
+        "Order {number} of the site {site} cannot be taken: {detail}. The site offers its orders again until this one is mended there.",
+        "Заказ {number} сайта {site} не принять: {detail}. Сайт будет предлагать заказы снова, пока этот не исправят на нём.",
+    ),
+    "E992": Text(
+        "administrator",
+        "Endpoint {endpoint!r} is no site: make one with `syncd endpoint add NAME --kind cms --address …/1c_exchange`.",
+        "Получатель {endpoint!r} — не сайт: заведите его `syncd endpoint add ИМЯ --kind cms --address …/1c_exchange`.",
     ),
     # E9xx: delivery
     "E901": Text(

@@ -71,9 +71,13 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self.root}>"
 
-    def get(self, path: str, params: Mapping[str, str] | None = None, *, timeout: float | None = None) -> Answer:
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:  # fmt: skip
         """Ask once. Raises ``TransportError`` or ``ConfigError`` when no whole answer came."""
-        return self._call("GET", path, params=dict(params) if params else None, write=False, timeout=timeout)
+        asked = dict(params) if params else None
+        return self._call("GET", path, params=asked, headers=dict(headers or {}), write=False, timeout=timeout)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str | bytes] | Mapping[str, str]) -> Answer:
         """Send once. Raises ``UnknownOutcome`` when it may have arrived and no whole answer came, ``TransportError``

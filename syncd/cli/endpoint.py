@@ -30,6 +30,8 @@ from syncd.sync.targets import PROTOCOLS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _BASES: Final = frozenset({"http_service", "odata", "soap"})
+_SITE_SECONDS: Final = 3600.0
+"""How long a site may import one file."""
 _PER: Final = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -120,7 +122,8 @@ def add(name: str, kind: str, tenant: str, output: Format, **options: Any) -> No
     if kind == "webhook" and password is None:
         password = shown_once = webhooks.new_secret()
     values: dict[str, Any] = {
-        "concurrency": wish.concurrency, "rate_per_second": wish.rate, "timeout_seconds": wish.timeout,
+        "concurrency": 1 if kind == "cms" else wish.concurrency, "rate_per_second": wish.rate,
+        "timeout_seconds": _SITE_SECONDS if kind == "cms" and wish.timeout is None else wish.timeout,
     }  # fmt: skip
     with database(found) as db, db.transaction() as conn:
         made, adopted = endpoints.add(
@@ -182,7 +185,7 @@ def _changes(conn: Conn, tenant: str, known: Endpoint, wish: Wish) -> dict[str, 
 
 
 def _usual(kind: str) -> tuple[str, ...]:
-    return (ORDER,) if kind in _BASES else ("*",)
+    return (ORDER,) if kind in _BASES else () if kind == "cms" else ("*",)
 
 
 def _settings(before: dict[str, Any], wish: Wish) -> dict[str, Any]:

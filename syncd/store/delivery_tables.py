@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from syncd.store.tables import KEY_TEXT, metadata, moment
 
-ENDPOINT_KINDS: Final = ("http_service", "odata", "soap", "webhook", "email", "telegram")
+ENDPOINT_KINDS: Final = ("http_service", "odata", "soap", "webhook", "email", "telegram", "cms")
 HEALTH_STATES: Final = ("unknown", "up", "degraded", "maintenance", "down")
 BATCH_STATES: Final = ("running", "paused", "done", "cancelled")
 ISSUE_STATES: Final = ("open", "muted", "resolved")

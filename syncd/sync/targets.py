@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from syncd.adapters import http_service, mail, soap, telegram, webhooks
+from syncd.adapters import cms, http_service, mail, soap, telegram, webhooks
 from syncd.adapters.ports import Target
 from syncd.errors import ConfigError
 from syncd.store.db import Database
@@ -41,6 +41,7 @@ PROTOCOLS: Final[dict[str, Protocol]] = {
     "http_service": Protocol(_plain(http_service.open_target), can_look_up=True, idempotent=True),
     "odata": Protocol(odata_orders.open_target, can_look_up=True, idempotent=False),
     "soap": Protocol(_plain(soap.open_target), can_look_up=True, idempotent=False),
+    "cms": Protocol(cms.open_target, can_look_up=False, idempotent=True),
     "webhook": Protocol(_plain(webhooks.open_target), can_look_up=False, idempotent=True),
     "email": Protocol(_plain(mail.open_target), can_look_up=False, idempotent=True),
     "telegram": Protocol(_plain(telegram.open_target), can_look_up=False, idempotent=True),
