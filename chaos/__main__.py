@@ -6,7 +6,9 @@ import argparse
 import secrets
 import sys
 from pathlib import Path
+from typing import get_args
 
+from chaos.plan import Via
 from chaos.runner import Report, run
 from syncd.i18n import tr
 
@@ -16,7 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     print(tr(f"seed {seed}", f"начальное число {seed}"), flush=True)
-    report = run(seed, orders=options.orders, number=options.blows, pause=options.pause, keep=options.keep)
+    report = run(
+        seed, orders=options.orders, number=options.blows, pause=options.pause, keep=options.keep, via=options.via
+    )
     show(report)
     return 1 if report.problems else 0
 
@@ -52,6 +56,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--blows", type=int, default=150, help=tr("blows to processes (150)", "ударов по процессам (150)")
     )
     parser.add_argument("--pause", type=float, default=2.0, help=tr("seconds between two (2)", "секунд между ними (2)"))
+    parser.add_argument(
+        "--via", choices=get_args(Via), default="http", help=tr("the way into 1C (http)", "путь заказов в 1С (http)")
+    )
     parser.add_argument("--keep", type=Path, help=tr("keep data and logs there", "сохранить данные и логи"))
     return parser.parse_args(arguments)
 

@@ -18,12 +18,13 @@ import httpx
 import psutil
 import psycopg
 
-from chaos.plan import FAULTS, Tenant
+from chaos.odata_base import Trade
+from chaos.plan import FAULTS, Tenant, Via
 from syncd import embedded
 from syncd.api.server import free_port
 from syncd.embedded.account import processes
 from syncd.errors import SyncdError
-from syncd.store import access, endpoints, migrate
+from syncd.store import access, endpoints, migrate, secrets
 from syncd.store.db import Database
 
 ROLES: Final = ("api", "worker-1", "worker-2", "scheduler")
@@ -58,6 +59,9 @@ class House:
     folder: Path
     seed: int
     tenants: tuple[Tenant, ...]
+    via: Via = "http"
+    offer: str = "b7a6"
+    secret: str = field(default_factory=secrets.new_key)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _commands: dict[str, list[str]] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -146,9 +150,12 @@ class House:
         self.ports = {}
         database = Database(self.servers.database_url, size=1)
         keys = {}
+        trade = Trade(self.seed) if self.via == "odata" else None
+        if trade is not None:
+            self.offer = trade.offer
         for tenant in self.tenants:
             port = self.ports[tenant.name] = free_port("127.0.0.1")
-            self._commands[tenant.name] = [
+            self._commands[tenant.name] = trade.command(port, self.state_of(tenant)) if trade else [
                 sys.executable, "-m", "syncd.emulator.http_service", "--port", str(port), "--state",
                 str(self.state_of(tenant)), "--seed", str(self.seed), "--faults", FAULTS,
                 "--hang", "4", "--late", "3", "--drip", "0.01", "--pause", "1", "--work", "0.01",
@@ -159,10 +166,13 @@ class House:
                 infobase = access.add_infobase(
                     conn, tenant.name, "trade", tenant.name, "x" * 16, dialect="auto", zone="Europe/Moscow"
                 )
-                endpoints.add(
-                    conn, tenant.name, name="erp", kind="http_service", infobase_id=infobase, concurrency=8,
-                    address=f"http://127.0.0.1:{port}/trade/hs/syncd", takes=["order"], timeout_seconds=1.5,
-                )  # fmt: skip
+                if trade is not None:
+                    trade.furnish(conn, tenant.name, infobase, port, self.folder, secrets.Keys([self.secret]))
+                else:
+                    endpoints.add(
+                        conn, tenant.name, name="erp", kind="http_service", infobase_id=infobase, concurrency=8,
+                        address=f"http://127.0.0.1:{port}/trade/hs/syncd", takes=["order"], timeout_seconds=1.5,
+                    )  # fmt: skip
                 keys[tenant.name] = access.create_key(conn, tenant.name, "shop", "shop", ["read", "orders"])
         database.close()
         return keys
@@ -170,7 +180,8 @@ class House:
     def _spawn(self, name: str) -> None:
         environment = {
             **os.environ, **SETTINGS, "SYNCD_HOME": str(self.folder / "home"),
-            "SYNCD_DATABASE_URL": self.servers.database_url, "SYNCD_REDIS_URL": self.servers.redis_url,
+            "SYNCD_SECRET_KEY": self.secret, "SYNCD_DATABASE_URL": self.servers.database_url,
+            "SYNCD_REDIS_URL": self.servers.redis_url,
         }  # fmt: skip
         with (self.folder / f"{name}.log").open("ab") as out:
             self._processes[name] = subprocess.Popen(  # our own modules

@@ -21,6 +21,7 @@ class Storefront:
     orders: int
     pace: float
     seed: int
+    offer: str = "b7a6"
     accepted: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     failed: int = 0
@@ -36,10 +37,9 @@ class Storefront:
                 time.sleep(dice.expovariate(1 / self.pace))
 
     def _place(self, client: httpx.Client, number: str, dice: random.Random) -> None:
-        body = {
-            "number": number, "currency": "RUB", "customer": {"name": f"Покупатель {number}"},
-            "lines": [{"offer_id": "b7a6", "name": "Стул", "quantity": "1", "price": str(dice.randrange(1, 10_000))}],
-        }  # fmt: skip
+        line = {"offer_id": self.offer, "name": "Стул", "quantity": "1", "price": str(dice.randrange(1, 10_000))}
+        customer = {"name": f"Покупатель {number}", "inn": f"77{dice.randrange(40):08d}"}
+        body = {"number": number, "currency": "RUB", "customer": customer, "lines": [line]}
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": number}
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from syncd.emulator.http_service_faults import Fault
 
@@ -18,6 +18,11 @@ class Tenant:
     name: str
     ignores_key: bool
 
+
+Via = Literal["http", "odata"]
+"""The way out: our HTTP service, or OData, where only a search by our mark keeps orders from being doubled."""
+FAULT_RATE: Final = 0.06
+"""How much of what OData is asked is struck; an order takes some seven requests."""
 
 TENANTS: Final = (Tenant("once", ignores_key=False), Tenant("twice", ignores_key=True))
 _RARE: Final = {"licence": 0.002, "no-session": 0.002, "busy-429": 0.01, "busy-503": 0.01}

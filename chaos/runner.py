@@ -15,10 +15,10 @@ import httpx
 import psycopg
 import redis
 
+from chaos import odata_verdict, verdict
 from chaos.house import House, until
 from chaos.load import Storefront
-from chaos.plan import TENANTS, Blow, Tenant, blows
-from chaos.verdict import problems, strikes
+from chaos.plan import TENANTS, Blow, Tenant, Via, blows
 
 REST_SECONDS = 240.0
 """How long everything may take to come to rest after the last blow."""
@@ -46,13 +46,16 @@ class Report:
         return sum(self.blows.values()) + sum(self.strikes.values())
 
 
-def run(seed: int, *, orders: int, number: int, pause: float, threads: int = 3, keep: Path | None = None) -> Report:
+def run(
+    seed: int, *, orders: int, number: int, pause: float, threads: int = 3, keep: Path | None = None,
+    via: Via = "http",
+) -> Report:  # fmt: skip
     """``orders`` per tenant under ``number`` blows about ``pause`` seconds apart; then everything rests."""
     report = Report(seed)
     with tempfile.TemporaryDirectory(prefix="chaos-") as made:
         folder = (keep or Path(made)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        with House(folder, seed, TENANTS) as house:
+        with House(folder, seed, TENANTS, via) as house:
             began = time.monotonic()
             shops = _load(house, report, seed, orders, number, pause, threads)
             rested = time.monotonic()
@@ -69,7 +72,16 @@ def _load(
     each = orders // threads
     pace = max(0.01, number * pause / max(1, each))
     shops = [
-        Storefront(house.address, tenant.name, house.keys[tenant.name], f"{tenant.name}-{n}", each, pace, seed + n)
+        Storefront(
+            house.address,
+            tenant.name,
+            house.keys[tenant.name],
+            f"{tenant.name}-{n}",
+            each,
+            pace,
+            seed + n,
+            house.offer,
+        )
         for tenant in TENANTS
         for n in range(threads)
     ]
@@ -104,9 +116,7 @@ def strike(house: House, blow: Blow) -> None:
         with suppress(redis.RedisError), redis.Redis.from_url(house.servers.redis_url, socket_timeout=2) as client:
             client.flushall()
     elif verb == "outage":
-        tenant = _tenant(whom)
-        with suppress(httpx.HTTPError):
-            httpx.post(f"{house.service(tenant)}/set", json={"outage": blow.seconds}, timeout=3, trust_env=False)
+        _outage(house, _tenant(whom), blow.seconds)
     elif verb == "freeze":
         house.signal_server(whom, signal.SIGSTOP)
         threading.Timer(blow.seconds, house.signal_server, (whom, signal.SIGCONT)).start()
@@ -116,6 +126,14 @@ def strike(house: House, blow: Blow) -> None:
         house.signal_server(whom, signal.SIGKILL)
     else:
         house.signal(whom.removeprefix("1c "), signal.SIGKILL)
+
+
+def _outage(house: House, tenant: Tenant, seconds: float) -> None:
+    if house.via == "odata":
+        house.signal(tenant.name, signal.SIGUSR1)  # for as long as it was told at its start
+        return
+    with suppress(httpx.HTTPError):
+        httpx.post(f"{house.service(tenant)}/set", json={"outage": seconds}, timeout=3, trust_env=False)
 
 
 def _tenant(name: str) -> Tenant:
@@ -145,9 +163,9 @@ def _judge(house: House, report: Report, shops: list[Storefront]) -> None:
             key: number for shop in shops if shop.tenant == tenant.name for key, number in shop.accepted.items()
         }
         report.accepted += len(accepted)
-        for blows_ in strikes(house, tenant).values():
-            report.strikes.update(f"1C: {place} {fault.value}" for place, fault in blows_)
-        report.problems += problems(house, tenant, accepted)
+        judge = odata_verdict if house.via == "odata" else verdict
+        report.strikes.update(judge.struck(house, tenant))
+        report.problems += judge.problems(house, tenant, accepted)
     report.requests = sum(shop.asked for shop in shops)
     report.requests_failed = sum(shop.failed for shop in shops)
     report.restarts = house.starts

@@ -31,9 +31,27 @@ def strikes(house: House, tenant: Tenant) -> dict[str, list[tuple[str, Fault]]]:
     return found
 
 
+def struck(house: House, tenant: Tenant) -> Counter[str]:
+    """What the tenant's 1C did, counted, in words."""
+    every = (blow for blows in strikes(house, tenant).values() for blow in blows)
+    return Counter(f"1C: {place} {fault.value}" for place, fault in every)
+
+
 def problems(house: House, tenant: Tenant, accepted: dict[str, str]) -> list[str]:
     """Every promise that was not kept, as sentences."""
     made = Counter(document.id for document in documents(house.state_of(tenant)))
+    found = books(house, tenant, accepted, made)
+    told = failures_told(house, tenant)
+    for key, blows in strikes(house, tenant).items():
+        must = sum(1 for _, fault in blows if fault not in _HARMLESS)
+        if told.get(key, 0) < must:
+            names = ", ".join(f"{place} {fault.value}" for place, fault in blows)
+            found.append(f"{tenant.name}: order {key}: {must} failures ({names}), {told.get(key, 0)} in the journal")
+    return found
+
+
+def books(house: House, tenant: Tenant, accepted: dict[str, str], made: Counter[str]) -> list[str]:
+    """The accepted orders against the documents of 1C (how many by order), and what is left under way."""
     stored = {str(row[0]) for row in house.rows("SELECT id FROM sales_order WHERE tenant = %s", tenant.name)}
     found = [f"{tenant.name}: order {key} was accepted and is no document in 1C" for key in accepted if key not in made]
     found += [f"{tenant.name}: order {key} became {n} documents" for key, n in made.items() if n > 1]
@@ -45,7 +63,12 @@ def problems(house: House, tenant: Tenant, accepted: dict[str, str]) -> list[str
         tenant.name,
     )
     found += [f"{tenant.name}: {number} messages are left {state}" for state, number in states]
-    told = {
+    return found
+
+
+def failures_told(house: House, tenant: Tenant) -> dict[str, int]:
+    """Failed deliveries and look-ups in the journal, by order."""
+    return {
         str(key): int(str(number))
         for key, number in house.rows(
             """SELECT key, sum(repeats) FROM journal
@@ -53,9 +76,3 @@ def problems(house: House, tenant: Tenant, accepted: dict[str, str]) -> list[str
             tenant.name,
         )
     }
-    for key, blows in strikes(house, tenant).items():
-        must = sum(1 for _, fault in blows if fault not in _HARMLESS)
-        if told.get(key, 0) < must:
-            names = ", ".join(f"{place} {fault.value}" for place, fault in blows)
-            found.append(f"{tenant.name}: order {key}: {must} failures ({names}), {told.get(key, 0)} in the journal")
-    return found

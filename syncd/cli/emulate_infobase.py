@@ -64,11 +64,13 @@ def _password(*, stdin: bool, variable: str | None) -> str:
               help="Seconds the first request takes / секунд на первый запрос")  # fmt: skip
 @click.option("--pool", type=click.IntRange(min=1), default=10, show_default=True,
               help="Requests at once, 406 beyond / запросов одновременно, сверх того 406")  # fmt: skip
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path),
+              help="Keep what is written in this file / хранить записанное в этом файле")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="A line per request / строка на каждый запрос")
 def infobase(
     preset: str, port: int, size: int, metadata: Path | None, login: str, password_stdin: bool,
     password_env: str | None, fault: list[Rule], fault_rate: float, seed: int, cold_start: float, pool: int,
-    verbose: bool,
+    state: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Be a 1C base that answers over OData / сыграть базу 1С, которая отвечает по OData.
 
@@ -77,7 +79,7 @@ def infobase(
     try:
         base = OdataBase(
             preset, seed=seed, size=size, user=login, password=_password(stdin=password_stdin, variable=password_env),
-            faults=OdataFaults(fault, fault_rate, seed), metadata=metadata, port=port,
+            faults=OdataFaults(fault, fault_rate, seed), metadata=metadata, port=port, kept=state,
             manners=Manners(cold_start=cold_start, pool_size=pool),
         )  # fmt: skip
         base.start()

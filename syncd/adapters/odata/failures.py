@@ -57,7 +57,9 @@ class SessionRefused(TransportError):
 
 
 class Maintenance(SessionRefused):
-    """Sessions are forbidden on purpose."""
+    """Sessions are forbidden on purpose. The ping of the base finds out when that is over."""
+
+    maintenance = True
 
 
 _LICENCE = re.compile(
@@ -167,7 +169,9 @@ def _by_text(status: int, problem: Problem, asked: str, detail: str) -> SyncdErr
         return ConfigError("E813", asked=asked, detail=detail)
     if of_platform and _NO_BASE.search(text):
         return TransportError("E804", asked=asked, detail=detail)
-    if _LOCK.search(text) or _BROKEN.search(text):
+    if _LOCK.search(text):  # concerns this object alone: nothing else has to wait
+        return TransportError("E810", asked=asked, detail=detail)
+    if _BROKEN.search(text):
         return _paused(TransportError("E810", asked=asked, detail=detail), BUSY_SECONDS)
     if status == 412 or _CHANGED.search(text):
         return RemoteError("E824", asked=asked, detail=detail)

@@ -14,6 +14,7 @@ from syncd.emulator.odata import edmx
 from syncd.emulator.odata.exchange import ExchangePlans
 from syncd.emulator.odata.faults import Fault, OdataFaults, Rule
 from syncd.emulator.odata.generic import generic
+from syncd.emulator.odata.kept import Kept
 from syncd.emulator.odata.model import EntitySet, Kind, Row
 from syncd.emulator.odata.preset import Preset
 from syncd.emulator.odata.reading import Reader
@@ -57,15 +58,15 @@ class OdataBase:
     """An emulated base.
 
     ``preset`` is ``ut11`` or ``unf``; with ``metadata`` (a file or its bytes) the base publishes what that document
-    says instead. ``size`` counts goods, or objects of each set of a foreign document. The same ``seed`` and ``size``
-    give the same base.
+    says instead. What is written outlives the process in the file ``kept``. ``size`` counts goods, or objects of each
+    set of a foreign document. The same ``seed`` and ``size`` give the same base.
     """
 
     def __init__(
         self, preset: str = "ut11", *, seed: int = 1, size: int = 50, user: str = "odata",
         password: str = "odata",  # noqa: S107 - a base to play with
         faults: OdataFaults | None = None, metadata: Path | bytes | None = None, manners: Manners | None = None,
-        clock: Callable[[], datetime] | None = None, port: int = 0,
+        clock: Callable[[], datetime] | None = None, port: int = 0, kept: Path | None = None,
     ) -> None:  # fmt: skip
         made = PRESETS[preset]
         if metadata is not None:
@@ -85,8 +86,11 @@ class OdataBase:
         posted = made.fill(self.store, seed, size)
         for name, ref in posted:
             self._post_at_first(name, ref)
+        self._kept = Kept(kept) if kept is not None else None
+        if self._kept is not None:
+            self._kept.begin(self.store, self._writer, made_of=f"{made.publication}, seed {seed}, size {size}")
         self.plans = ExchangePlans(self.store)
-        self._log = Log()
+        self._log = Log(struck=self._kept.struck if self._kept else None)
         self._root = f"/{made.publication}/odata/standard.odata"
         self._port = port
         self._server: Server | None = None

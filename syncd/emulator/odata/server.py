@@ -53,10 +53,13 @@ class Heard:
 
 @dataclass(slots=True)
 class Log:
-    """The latest requests, oldest first; ``listener`` is told of each when it is over."""
+    """The latest requests, oldest first. ``listener`` is told of each when it is over, ``struck`` of each fault before
+    it does its harm: method, path, fault, body.
+    """
 
     requests: deque[Heard] = field(default_factory=lambda: deque(maxlen=_KEPT))
     listener: Callable[[Heard], None] | None = None
+    struck: Callable[[str, str, str, bytes], None] | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, heard: Heard) -> None:
@@ -194,6 +197,8 @@ class Handler(BaseHTTPRequestHandler):
         if publication.length_required and body is None and asked.method in _WRITING:
             return pages.answer(pages.LENGTH_REQUIRED)
         heard.fault = fault = publication.faults.strike(asked.method, asked.path)
+        if fault is not None and publication.log.struck:
+            publication.log.struck(asked.method, asked.path, fault.value, asked.body)
         if fault is Fault.DROP_BEFORE:
             raise _Dropped
         if fault is Fault.SLOW:

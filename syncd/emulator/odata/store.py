@@ -159,13 +159,15 @@ def data_version(number: int) -> str:
 class Store:
     """All tables of a base, and who wants to know of changes.
 
-    ``watchers`` are called with (set, key, row as it is now) of each change, before the lock is let go.
+    ``watchers`` are called with (set, key, row as it is now) of each change, before the lock is let go; ``on_commit``
+    with all changes of a transaction at once.
     """
 
     schema: Schema
     tables: dict[str, Table] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
     watchers: list[Callable[[EntitySet, Key, Row | None], None]] = field(default_factory=list)
+    on_commit: Callable[[list[tuple[str, Key, Row | None]]], None] | None = None
     version: int = 1 << 24
     in_order: bool = True
     """New objects got references above all others, so that rows come sorted by them."""
@@ -223,6 +225,9 @@ class Store:
         """Let the changes stand, or take them back in reverse."""
         undo, self._undo = self._undo or [], None
         try:
+            if keep and undo and self.on_commit:
+                changed = dict.fromkeys((table, key) for table, key, _ in undo)
+                self.on_commit([(table.set.name, key, table.get(key)) for table, key in changed])
             for table, key, before in undo if keep else reversed(undo):
                 if keep:
                     self._tell(table, key)

@@ -74,6 +74,20 @@ class Writer:
     _made: int = 0
     _counters: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def made(self) -> int:
+        """How many references were given out."""
+        return self._made
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The last automatic number of each set."""
+        return dict(self._counters)
+
+    def restore(self, made: int, counters: dict[str, int]) -> None:
+        """Go on counting where a base that was kept had stopped."""
+        self._made, self._counters = made, dict(counters)
+
     # -- verbs
 
     def create(self, entity_set: EntitySet, body: Body, *, load: bool = False) -> Row:
