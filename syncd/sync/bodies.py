@@ -17,15 +17,28 @@ def deliveries(conn: Conn, claims: list[Claim]) -> dict[UUID, Delivery | None]:
     """The deliveries of these claims by message id; ``None`` where the object is gone."""
     wanted: dict[str, list[UUID]] = {}
     for claim in claims:
-        if claim.kind == "order":
-            wanted.setdefault(claim.tenant, []).append(UUID(claim.key))
+        if made := order_key(claim):
+            wanted.setdefault(claim.tenant, []).append(made)
     rows = {tenant: orders.many(conn, tenant, ids) for tenant, ids in wanted.items()}
-    made: dict[UUID, Delivery | None] = {}
+    found: dict[UUID, Delivery | None] = {}
     for claim in claims:
-        row = rows[claim.tenant].get(UUID(claim.key)) if claim.kind == "order" else None
+        id_ = order_key(claim)
+        row = rows[claim.tenant].get(id_) if id_ else None
         body = order_body(row) if row else claim.payload
-        made[claim.id] = None if body is None else _delivery(claim, body)
-    return made
+        found[claim.id] = None if body is None else _delivery(claim, body)
+    return found
+
+
+def order_key(claim: Claim) -> UUID | None:
+    """The order a message is about; ``None`` for other messages, and for a key that is none of ours: one row that
+    cannot be read must not stop the others.
+    """
+    if claim.kind != "order":
+        return None
+    try:
+        return UUID(claim.key)
+    except ValueError:
+        return None
 
 
 def _delivery(claim: Claim, body: dict[str, Any]) -> Delivery:

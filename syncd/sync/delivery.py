@@ -20,7 +20,7 @@ import structlog
 from syncd import journal
 from syncd.adapters.ports import Delivery
 from syncd.errors import MappingError, RemoteError, SyncdError
-from syncd.queue import finish, policy
+from syncd.queue import finish, outbox, policy
 from syncd.queue.claims import Claim, Floors, Turn, claim
 from syncd.queue.policy import Policy
 from syncd.store import endpoints
@@ -35,8 +35,14 @@ log = structlog.get_logger(__name__)
 
 _SOON_SECONDS: Final = 0.02
 _TAKE_OVER_SECONDS: Final = 3.0
+_ORPHANS_SECONDS: Final = 30.0
 _LAST_WORD_SECONDS: Final = 60.0  # how long a thread tries to write an outcome while Postgres is away
 _SLACK_SECONDS: Final = 15.0  # beyond twice an endpoint's timeout a delivery counts as hung
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # leases run out while the host is suspended, too
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Deliverer:
         self._lock = threading.Lock()
         self._floors, self._turn = Floors(), Turn()
         self._beat = self._looked = time.monotonic()
+        self._swept = 0.0
         # daemons: a delivery that hangs must not keep the process from ending, its lease runs out
         self._threads = [
             threading.Thread(target=self._work, name=f"syncd-delivery-{n}", daemon=True) for n in range(threads)
@@ -90,12 +97,21 @@ class Deliverer:
         while not self._stopping.is_set():
             if not self.step():
                 # a ring that found nothing may have met another worker's claim: look once more, soon
-                rung = self._bell.wait(_SOON_SECONDS if rung else self._ctx.settings.worker.poll_seconds)
+                rung = self._bell.wait(_SOON_SECONDS if rung else self._pause)
             self._bell.clear()
 
+    @property
+    def _pause(self) -> float:
+        """How long the loop may sleep: what is under way needs its signs of life however seldom we look for work."""
+        settings = self._ctx.settings.worker
+        return min(settings.poll_seconds, settings.lease_seconds / 4)
+
     def stop(self, grace: float) -> None:
-        """Claim no more, and wait for what is under way; what is not done then is taken over after its lease."""
-        self._stopping.set()
+        """Claim no more, and wait for what is under way; what is not done then is taken over after its lease. What is
+        being claimed at this moment is given back.
+        """
+        with self._lock:
+            self._stopping.set()
         self._bell.set()
         deadline = time.monotonic() + grace
         while self._active and time.monotonic() < deadline:
@@ -114,34 +130,42 @@ class Deliverer:
         if now - self._looked >= _TAKE_OVER_SECONDS:
             self._looked = now
             self._take_over()
+        if now - self._swept >= _ORPHANS_SECONDS:
+            self._swept = now
+            self._sweep()
         free = self._size - len(self._active)
         return self._claim(free, lease) if free > 0 else 0
 
     def _claim(self, free: int, lease: float) -> int:
-        ours_until = time.monotonic() + lease
-        with self._ctx.db.transaction() as conn:
+        ours_until = _now() + lease
+        with self._ctx.db.transaction() as conn:  # what cannot be read was not claimed
             claims = claim(
                 conn, worker=self._worker, free=free, lease=lease, kinds=list(self._protocols), floors=self._floors,
                 turn=self._turn,
             )  # fmt: skip
-        if not claims:
-            return 0
-        try:
-            with self._ctx.db.transaction() as conn:
-                flights = self._flights(conn, claims)
-        except Database.UNREACHABLE:
-            raise
-        except Exception:
-            log.exception("claims could not be read and are given back")
-            with self._ctx.db.transaction() as conn:
-                finish.give_back(conn, claims, by=str(self._worker))
-            raise
+            flights = self._flights(conn, claims) if claims else []
         with self._lock:
-            self._active.update({flight.claim.lease_id: flight for flight in flights})
-            self._ours_until.update({flight.claim.lease_id: ours_until for flight in flights})
+            stopping = self._stopping.is_set()
+            if not stopping:
+                self._active.update({flight.claim.lease_id: flight for flight in flights})
+                self._ours_until.update({flight.claim.lease_id: ours_until for flight in flights})
+        if stopping:  # the threads are ending: nobody would send them
+            self._give_back(claims)
+            return 0
         for flight in flights:
             self._jobs.put(flight)
         return len(claims)
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        if claims:
+            with self._ctx.db.transaction() as conn:
+                finish.give_back(conn, claims, by=str(self._worker))
+
+    def _sweep(self) -> None:
+        with self._ctx.db.transaction() as conn:
+            unbound = outbox.unbind_orphans(conn, by=str(self._worker))
+        if unbound:
+            log.warning("messages of an endpoint that is gone were unbound", count=unbound)
 
     def _flights(self, conn: Conn, claims: list[Claim]) -> list[_Flight]:
         made = bodies.deliveries(conn, claims)
@@ -162,10 +186,11 @@ class Deliverer:
         if hung:
             log.error("deliveries hang beyond their deadline and lose their leases", count=hung)
         if alive:
+            ours_until = _now() + lease
             with self._ctx.db.transaction() as conn:
                 ours = finish.extend(conn, [flight.claim for flight in alive], lease)
             with self._lock:
-                self._ours_until.update({lease_id: now + lease for lease_id in ours if lease_id in self._active})
+                self._ours_until.update({lease_id: ours_until for lease_id in ours if lease_id in self._active})
 
     def _take_over(self) -> None:
         with self._ctx.db.transaction() as conn:
@@ -196,7 +221,7 @@ class Deliverer:
                 self._bell.set()
 
     def _fly(self, flight: _Flight) -> None:
-        if time.monotonic() >= self._ours_until[flight.claim.lease_id]:
+        if _now() >= self._ours_until[flight.claim.lease_id]:
             # the process slept, or the loop hung: others may be at it, and nothing was sent by us
             log.warning("a lease ran out before its message was sent", message=str(flight.claim.id))
             return

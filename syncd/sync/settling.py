@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from syncd.store import endpoints
 from syncd.store.db import Conn, execute, one
 from syncd.store.endpoints import Endpoint
 from syncd.sync import tell
+from syncd.sync.bodies import order_key
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ def settle(
     same.
     """
     decision = decide(claim, endpoint, ended, rules)
-    subject = _subject(conn, claim)
+    subject = _subject(conn, claim, lock=decision.state == "acknowledged")
     error = ended.error
     if error and error.params.get("key") == claim.key:  # the target knows our id, people know the number
         error.params["key"] = subject
@@ -112,19 +112,20 @@ def _delivered(conn: Conn, claim: Claim, endpoint: Endpoint, subject: str, recei
                       known_at = now(), updated_at = now(), revision = nextval('revision_seq'),
                       xid = pg_current_xact_id()
                WHERE tenant = %(t)s AND id = %(id)s""",
-            t=claim.tenant, id=UUID(claim.key), ref=receipt.ref, number=receipt.number, date=receipt.date,
+            t=claim.tenant, id=order_key(claim), ref=receipt.ref, number=receipt.number, date=receipt.date,
             posted=receipt.posted,
         )  # fmt: skip
     tell.delivered(conn, claim.tenant, claim.kind, claim.key, receipt)
 
 
-def _subject(conn: Conn, claim: Claim) -> str:
-    """What a person calls it: an order's number, an event's name."""
+def _subject(conn: Conn, claim: Claim, *, lock: bool) -> str:
+    """What a person calls it: an order's number, an event's name. ``lock``: the order is about to be changed; an import
+    locks the order first and its messages after, so we do, lest the two wait for each other.
+    """
     if claim.kind != "order":
         return str((claim.payload or {}).get("type", claim.kind))
-    row = one(
-        conn, "SELECT number FROM sales_order WHERE tenant = %(t)s AND id = %(id)s", t=claim.tenant, id=UUID(claim.key)
-    )  # fmt: skip
+    query = "SELECT number FROM sales_order WHERE tenant = %(t)s AND id = %(id)s"
+    row = one(conn, query + (" FOR NO KEY UPDATE" if lock else ""), t=claim.tenant, id=order_key(claim))
     return str(row["number"]) if row else claim.key
 
 
@@ -143,8 +144,12 @@ def _gate(conn: Conn, endpoint: Endpoint, error: SyncdError | None, limits: Heal
             endpoints.note_success(conn, endpoint.tenant, endpoint.id)
         return
     if (seconds := _asked_for(endpoint, error)) is not None:
-        until = datetime.now(UTC) + timedelta(seconds=min(seconds, policy.ORDERS.retry_after_max))
-        endpoints.close_until(conn, endpoint.tenant, endpoint.id, until, error.code)
+        seconds = min(seconds, policy.ORDERS.retry_after_max)
+        row = one(
+            conn, "SELECT now() + make_interval(secs => %(s)s) AS until", s=seconds
+        )  # all workers share this clock
+        assert row is not None
+        endpoints.close_until(conn, endpoint.tenant, endpoint.id, row["until"], error.code)
     if not isinstance(error, TransportError):
         return
     if endpoint.infobase_id is None:

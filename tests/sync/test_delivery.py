@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from syncd import journal
 from syncd.cli.journal import line
 from syncd.config import Settings, Worker
 from syncd.emulator.http_service import Service
 from syncd.emulator.http_service_faults import Behaviour, parse
-from syncd.queue import acts, view
+from syncd.queue import acts, outbox, view
 from syncd.queue.broker import Doorbell
+from syncd.queue.claims import Claim
 from syncd.queue.policy import Policy
 from syncd.store import access, endpoints
-from syncd.store.db import Database, Row, every, one
+from syncd.store.db import Conn, Database, Row, every, one
 from syncd.store.ids import new_id
 from syncd.sync import orders
 from syncd.sync.context import Context
@@ -224,3 +229,85 @@ def test_the_work_of_a_dead_worker_is_taken_over_and_looked_up(shop: Shop) -> No
     states = shop.history(key)
     assert states[:2] == ["sending", "unconfirmed"]
     assert [row["code"] for row in shop.rows("SELECT code FROM journal WHERE outcome = 'failed'")] == ["E901"]
+
+
+def test_what_is_claimed_while_the_worker_stops_is_given_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = shop.order("A-1")
+    worker = shop.another_worker()
+    claimed, go_on = threading.Event(), threading.Event()
+    read = worker._flights
+
+    def slow(conn: Conn, claims: list[Claim]) -> list[Any]:
+        claimed.set()
+        assert go_on.wait(PATIENCE)
+        return read(conn, claims)
+
+    monkeypatch.setattr(worker, "_flights", slow)
+    loop = threading.Thread(target=worker.run)
+    loop.start()
+    assert claimed.wait(PATIENCE)
+    worker.stop(0.0)
+    go_on.set()
+    loop.join(PATIENCE)
+    row = shop.message(key)
+    assert (row["state"], row["lease_id"], row["attempt"]) == ("waiting", None, 0), "nobody has to wait for a lease"
+    shop.until_state(key, "acknowledged")
+    assert shop.documents == [key]
+
+
+def test_a_message_that_cannot_be_read_does_not_stop_the_others(shop: Shop) -> None:
+    with shop.ctx.db.transaction() as conn:
+        outbox.enqueue(conn, "default", kind="order", key="no id of ours")
+    key = shop.order("A-1")
+    shop.until_state(key, "acknowledged")
+    shop.until_state("no id of ours", "rejected")
+    assert shop.message("no id of ours")["error_code"] == "E905"
+
+
+def test_a_delivery_keeps_its_lease_however_seldom_the_worker_looks_for_work(shop: Shop) -> None:
+    settings = Settings(worker=Worker.model_construct(lease_seconds=0.8, poll_seconds=60.0, delivery_threads=1))
+    misbehave(shop, "post:timeout-after")  # hangs for three seconds
+    with shop.ctx.db.transaction() as conn:
+        conn.execute("UPDATE endpoint SET timeout_seconds = 10")
+    key = shop.order("A-1")
+    targets = Targets(PROTOCOLS, lambda _endpoint: None, shop.ctx.db)
+    worker = Deliverer(replace(shop.ctx, settings=settings), new_id(), targets, PROTOCOLS, threads=1)
+    loop = threading.Thread(target=worker.run)
+    loop.start()
+    try:
+        until(lambda: shop.message(key)["state"] == "sending")
+        until(lambda: bool(shop.rows("SELECT 1 AS x FROM outbox WHERE claimed_at < now() - interval '2 s'")))
+        assert shop.rows("SELECT lease_until > now() AS alive, state FROM outbox") == [
+            {"alive": True, "state": "sending"}
+        ]
+    finally:
+        worker.stop(0.0)
+        loop.join(PATIENCE)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
+
+
+def test_an_import_that_confirms_an_order_and_its_look_up_do_not_wait_for_each_other(shop: Shop) -> None:
+    misbehave(shop, "post:timeout-after")
+    key = shop.order("A-1")
+    shop.until_state(key, "unconfirmed")
+    worker = shop.another_worker()
+    with shop.ctx.db.transaction() as conn:
+        conn.execute("UPDATE outbox SET next_attempt_at = now()")
+    assert worker.step() == 1
+    with psycopg.connect(shop.ctx.db.url, row_factory=dict_row) as importing:
+        importing.execute("SET lock_timeout = '300ms'")
+        importing.execute("SELECT FROM sales_order FOR UPDATE")
+        for thread in worker._threads:
+            thread.start()
+        waits = "SELECT 1 AS x FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        until(lambda: bool(shop.rows(waits)))
+        assert outbox.confirm_key(importing, "default", "order", key, by="exchange")
+    worker.stop(5.0)
+    assert shop.history(key)[-1] == "acknowledged"
+    assert shop.documents == [key]
