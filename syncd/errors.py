@@ -1108,8 +1108,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E989": Text(
         "storefront",
-        "The site {host} does not answer {asked} as an exchange does (HTTP {status}): {detail}. Nothing was sent; it is tried again.",
-        "Сайт {host} отвечает на {asked} не как обмен (HTTP {status}): {detail}. Ничего не отправлено; попытки продолжатся.",
+        "The site {host} does not answer {asked} as an exchange does (HTTP {status}): {detail}. It is tried again by itself.",
+        "Сайт {host} отвечает на {asked} не как обмен (HTTP {status}): {detail}. Попытки продолжатся сами.",
     ),
     "E990": Text(
         "administrator",

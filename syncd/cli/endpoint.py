@@ -13,6 +13,7 @@ from uuid import UUID
 import click
 
 from syncd.adapters import webhooks
+from syncd.cli import endpoint_site
 from syncd.cli.endpoint_report import explain, listed, overview
 from syncd.cli.output import Format, ask, dump, os_user, output_option, safe, talk, yes_option
 from syncd.cli.passwords import password_from
@@ -38,6 +39,10 @@ _PER: Final = {"s": 1, "m": 60, "h": 3600}
 @click.group()
 def endpoint() -> None:
     """Targets we call: bases of 1C, webhooks, people / кого вызываем мы: базы 1С, вебхуки, люди."""
+
+
+endpoint.add_command(endpoint_site.push)
+endpoint.add_command(endpoint_site.fetch)
 
 
 @dataclass(frozen=True, slots=True)
