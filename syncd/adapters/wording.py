@@ -43,6 +43,10 @@ _HEADLINES: Final[dict[str, Callable[[Data], Pair]]] = {
         (f"A failure is back: {_issue(d)}", f"Ошибка вернулась: {_issue(d)}") if d.get("reopened")
         else (f"A new failure: {_issue(d)}", f"Новая ошибка: {_issue(d)}")
     ),
+    "mapping.broken": lambda d: (
+        f"Mapping {d.get('mapping', '?')} does not fit {_base(d)} any more",
+        f"Маппинг {d.get('mapping', '?')} больше не подходит базе {_base(d)}",
+    ),
     "endpoint.disabled": lambda d: (
         f"Endpoint {d.get('name', '?')} is disabled", f"Получатель {d.get('name', '?')} отключён"
     ),
@@ -58,6 +62,7 @@ _NEXT: Final[dict[str, str]] = {
     "brake.on": "syncd package approve {run} --reason …  |  syncd package reject {run} --reason …",
     "package.failed": "syncd package show {package}",
     "issue.opened": "syncd issue show {issue}",
+    "mapping.broken": "syncd metadata watch --endpoint {endpoint}",
     "endpoint.disabled": "syncd webhook list",
 }
 
@@ -68,6 +73,7 @@ _LABELS: Final[dict[str, Pair]] = {
     "catalogue": ("catalogue", "каталог"), "entity": ("entity", "сущность"), "absent": ("to be removed", "к удалению"),
     "total": ("of", "из"), "path": ("where", "где"), "count": ("times", "раз"), "text": ("text", "текст"),
     "late_seconds": ("late by, s", "опоздание, с"), "amount": ("amount", "сумма"), "changed": ("changed", "изменилось"),
+    "broken": ("rules that do not fit", "правил не подходит"), "rules": ("which", "какие"),
     "address": ("address", "адрес"), "reason": ("reason", "причина"),
 }  # fmt: skip
 
@@ -127,7 +133,7 @@ def _headline(event: Data, lang: Language) -> str:
 
 def _next(name: str, data: Data) -> str:
     template = _NEXT.get(name, "")
-    wanted = {key: _value(data[key]) for key in ("number", "run", "package", "issue") if data.get(key)}
+    wanted = {key: _value(data[key]) for key in ("number", "run", "package", "issue", "endpoint") if data.get(key)}
     try:
         return template.format(**wanted)
     except KeyError:

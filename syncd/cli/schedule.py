@@ -35,7 +35,7 @@ from syncd.schedules.settings import Schedule
 from syncd.schedules.ticking import tick
 from syncd.spans import span
 from syncd.store.db import Conn, Row
-from syncd.sync import pulls
+from syncd.sync import pulls, scheduled
 from syncd.sync.context import Context
 
 _LOOK: Final = 0.2
@@ -163,7 +163,7 @@ def _ended(ctx: Context, plan: Plan, at: datetime) -> Row:
         if claim is None:
             time.sleep(_LOOK)
         else:
-            pulls.run(ctx, claim)
+            scheduled.run(ctx, claim)
 
 
 @schedule.command("pause")

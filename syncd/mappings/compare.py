@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -10,7 +10,7 @@ from syncd.errors import MappingError
 from syncd.mappings.cases import shown
 from syncd.mappings.compiled import CompiledSource, compile_mapping
 from syncd.mappings.loading import Mapping as Loaded
-from syncd.mappings.tree import Tree
+from syncd.mappings.tree import Place, Tree, nodes
 
 
 def compare(old: Loaded, new: Loaded) -> list[dict[str, str]]:
@@ -39,6 +39,14 @@ def _rules(tree: Tree, path: str) -> Iterator[tuple[str, Tree]]:
             yield from _rules(node, where)
         else:
             yield where, node
+
+
+def rule_at(mapping: Loaded) -> Callable[[Place], str]:
+    """Tells which rule stands at a place, as a path (``products.fields.sku``), be it inside of the rule."""
+    paths = {part.place: path for path, node in _rules(mapping.tree, "") for part in nodes(node)}
+    for name, node in mapping.tree.map.items():
+        paths.setdefault(node.place, name)
+    return lambda place: paths.get(place, "")
 
 
 def _is_table(path: str) -> bool:

@@ -16,7 +16,7 @@ from syncd.store.db import Conn
 
 EventName = Literal[
     "order.delivered", "order.rejected", "order.changed", "infobase.down", "infobase.up", "infobase.maintenance",
-    "pull.late", "brake.on", "package.failed", "issue.opened", "endpoint.disabled", "test",
+    "pull.late", "brake.on", "package.failed", "issue.opened", "mapping.broken", "endpoint.disabled", "test",
 ]  # fmt: skip
 NAMES: Final[tuple[EventName, ...]] = get_args(EventName)
 GROUPS: Final = tuple(sorted({f"{name.partition('.')[0]}.*" for name in NAMES if "." in name}))
@@ -57,6 +57,7 @@ def meaning(name: str) -> str:
         "brake.on": ("a full export would remove too much and is held", "полная выгрузка удалила бы слишком много"),
         "package.failed": ("a package from 1C was not imported", "пакет из 1С не импортирован"),
         "issue.opened": ("a new kind of failure, or a resolved one is back", "новая ошибка или вернулась решённая"),
+        "mapping.broken": ("1C was changed and a mapping fits it no more", "база изменилась, маппинг не подходит"),
         "endpoint.disabled": ("an endpoint said it is gone and was disabled", "получатель отключён: адреса больше нет"),
         "test": ("a trial message of a person", "пробное сообщение"),
     }

@@ -41,6 +41,7 @@ def reason_words(reason: str | None) -> str:
         "maintenance": ("1C is closed for maintenance", "1С закрыта на обслуживание"),
         "stopped": ("the infobase or endpoint is paused", "база или конечная точка на паузе"),
         "closed": ("1C asked to be left alone for a while", "1С попросила паузу"),
+        "unmapped": ("no mapping is in force for it", "для неё не введён в действие маппинг"),
         "gone": ("there is no such schedule or endpoint any more", "такого расписания или точки больше нет"),
     }  # fmt: skip
     return tr(*words[reason]) if reason in words else reason or ""

@@ -126,6 +126,16 @@ def keep_metadata(conn: Conn, tenant: str, name: str, made: Metadata, *, source:
     return bool(row and row["fresh"])
 
 
+def seen_metadata(conn: Conn, tenant: str, name: str, hash_: str, *, source: str, by: str) -> None:
+    """Note that a base publishes today what was kept of it before; nothing is newer for that."""
+    execute(
+        conn,
+        """UPDATE metadata_version SET at = now(), source = %(s)s, by = %(by)s
+           WHERE tenant = %(t)s AND name = %(n)s AND hash = %(h)s""",
+        t=tenant, n=name, h=hash_, s=source, by=by,
+    )  # fmt: skip
+
+
 def metadata_of(conn: Conn, tenant: str, name: str, hash_: str = "") -> Metadata | None:
     """The newest metadata of a base, or that with this hash (its beginning)."""
     row = one(

@@ -12,7 +12,7 @@ import structlog
 
 from syncd.schedules.rows import Claim
 from syncd.store.db import Database
-from syncd.sync import pulls
+from syncd.sync import pulls, scheduled
 from syncd.sync.context import Context
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ class Lanes:
 
     def _one(self, claim: Claim) -> None:
         try:
-            result = pulls.run(self._ctx, claim, stopping=self._stopping.is_set)
+            result = scheduled.run(self._ctx, claim, stopping=self._stopping.is_set)
             if result is not None:
                 log.info(
                     "pull ended", schedule=claim.schedule, tenant=claim.tenant, outcome=result.outcome,

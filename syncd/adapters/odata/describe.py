@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from typing import Final
 
@@ -17,9 +18,22 @@ def metadata(client: Client) -> Metadata:
 
     Raises as ``Client.download`` and ``metadata_reader.read`` do.
     """
+    found = changed(client, "")
+    assert found is not None
+    return found
+
+
+def changed(client: Client, known: str) -> Metadata | None:
+    """Fetch it, and read it unless its hash is ``known``: then nothing has changed, and it is not parsed again.
+
+    Raises as ``metadata`` does.
+    """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
         limit = client.endpoint.max_answer_bytes
         client.download("GET", "$metadata", None, body, kind="metadata", limit=limit)
+        body.seek(0)
+        if known and hashlib.file_digest(body, hashlib.sha256).hexdigest() == known:
+            return None
         body.seek(0)
         return metadata_reader.read(body)
 
