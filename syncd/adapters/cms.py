@@ -86,13 +86,16 @@ class Site:
     # --- the package --------------------------------------------------------------------------------------------------
 
     def _since(self, delivery: Delivery) -> str | None:
-        """Where the last push that arrived ended; ``None`` when there was none, or its row is gone: all of it then."""
+        """Where the last push that arrived ended. ``None``, for all of it, when there was none, its row is gone, or
+        this Postgres has never been so far: it was restored from a copy, and counts its transactions anew.
+        """
         with self._db.transaction() as conn:
             row = one(
                 conn,
-                """SELECT receipt->'answer'->>'cursor' AS cursor FROM outbox
+                """SELECT CASE WHEN cursor::xid8 <= pg_snapshot_xmax(pg_current_snapshot()) THEN cursor END AS cursor
+                   FROM (SELECT receipt->'answer'->>'cursor' AS cursor FROM outbox
                    WHERE tenant = %(t)s AND endpoint_id = %(e)s AND kind = %(k)s AND state = 'acknowledged'
-                   ORDER BY seq DESC LIMIT 1""",
+                   ORDER BY seq DESC LIMIT 1) AS last""",
                 t=delivery.tenant, e=self._endpoint.id, k=KIND,
             )  # fmt: skip
         return row["cursor"] if row else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -74,6 +75,16 @@ def test_the_same_order_twice_is_one_document(make: Make) -> None:
     sent = delivery()
     assert target.deliver(sent).ref == target.deliver(sent).ref
     assert len(service.state.documents()) == 1
+
+
+def test_threads_share_a_target_without_mixing_orders_up(make: Make) -> None:
+    service, target = make(timeout=20.0)
+    sent = [delivery(amount=f"{n}.00") for n in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(target.deliver, sent))
+    made = {document.id: document for document in service.state.documents()}
+    assert [made[each.marker].ref for each in sent] == [receipt.ref for receipt in receipts]
+    assert [made[each.marker].body["amount"] for each in sent] == [each.body["amount"] for each in sent]
 
 
 def test_a_look_up_finds_what_was_taken_and_tells_what_was_not(make: Make) -> None:

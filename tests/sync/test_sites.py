@@ -195,6 +195,20 @@ def test_the_next_push_carries_only_what_changed(web: Web, endpoint: Endpoint, t
     assert deliver(web, endpoint, full=True)["receipt"]["answer"]["products"] == 2
 
 
+def test_a_restored_postgres_that_counts_anew_makes_the_push_a_full_one(
+    web: Web, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    from_1c(web, tmp_path)
+    deliver(web, endpoint)
+    with web.site.ctx.db.transaction() as conn:
+        execute(
+            conn,
+            "UPDATE outbox SET receipt = jsonb_set(receipt, '{answer,cursor}', '\"99999999999\"') WHERE kind = 'push'",
+        )
+    again = deliver(web, endpoint)["receipt"]["answer"]
+    assert (again.get("since"), again["products"]) == (None, 2)
+
+
 def test_what_was_removed_is_removed_there_and_a_stock_that_is_gone_is_none(
     web: Web, endpoint: Endpoint, tmp_path: Path
 ) -> None:
