@@ -917,6 +917,16 @@ CATALOGUE: dict[str, Text] = {
         "The mapping {mapping} ({version}) does not fit the base {base} any more: {count} mistakes, told one by one below. `syncd metadata diff {base}@… {base}` tells what changed in 1C; mend the mapping and publish it.",
         "Маппинг {mapping} ({version}) больше не подходит базе {base}: ошибок {count}, они перечислены ниже. Что изменилось в 1С, покажет `syncd metadata diff {base}@… {base}`; исправьте маппинг и опубликуйте его.",
     ),
+    "E751": Text(
+        "1c-developer",
+        "Endpoint {name!r} is of kind {kind}; only a base over OData (kind odata) publishes metadata.",
+        "Получатель {name!r} — вида {kind}; метаданные публикует только база OData (вид odata).",
+    ),
+    "E752": Text(
+        "1c-developer",
+        "The base gave no record of {section}: {detail}.",
+        "База не дала ни одной записи {section}: {detail}.",
+    ),
     # E940-E959: webhooks, e-mail, Telegram, events, issues
     "E940": Text(
         "administrator",

@@ -39,21 +39,35 @@ def problem_row(problem: MappingError) -> dict[str, Any]:
     return {"code": problem.code, **where, "message": problem.text(), "owner": problem.owner}
 
 
+def previews(found: Sequence[tuple[str, Sequence[Cell]]], output: Format) -> None:
+    """Several records, each under its name; as JSON one list, each line with its record."""
+    if output == "table":
+        for name, cells in found:
+            stdout().print(f"[bold]{safe(name)}[/]", soft_wrap=True)
+            preview(cells, output)
+            click.echo()
+        return
+    emit([{"record": name, **row} for name, cells in found for row in _cells(cells)], [], output)
+
+
 def preview(cells: Sequence[Cell], output: Format) -> None:
     """Field by field: what was read, the rule, the result."""
-    rows = [
+    columns = [
+        Column("field", tr("field", "поле")), Column("source", tr("source", "источник")),
+        Column("raw", tr("value in 1C", "значение в 1С")), Column("rule", tr("rule", "правило")),
+        Column("result", tr("result", "результат")),
+    ]  # fmt: skip
+    emit(_cells(cells), columns, output)
+
+
+def _cells(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    return [
         {
             "field": cell.field, "source": cell.source, "raw": _cut(cell.raw), "rule": cell.rule,
             "result": f"! {cell.error.code} {cell.error.text()}" if cell.error else _cut(cell.result),
         }
         for cell in cells
     ]  # fmt: skip
-    columns = [
-        Column("field", tr("field", "поле")), Column("source", tr("source", "источник")),
-        Column("raw", tr("value in 1C", "значение в 1С")), Column("rule", tr("rule", "правило")),
-        Column("result", tr("result", "результат")),
-    ]  # fmt: skip
-    emit(rows, columns, output)
 
 
 def _cut(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,9 +15,10 @@ from syncd.adapters.odata import describe
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.endpoint import Endpoint
 from syncd.cli.codes import CHECK_FAILED
+from syncd.cli.metadata_watching import tell, watch
 from syncd.cli.output import Column, Format, emit, moment, os_user, output_option, safe, talk
 from syncd.cli.runtime import database, tenant_option
-from syncd.errors import MappingError
+from syncd.errors import ConfigError, MappingError
 from syncd.i18n import tr
 from syncd.mappings.check import check
 from syncd.mappings.loading import Mapping
@@ -27,6 +29,9 @@ from syncd.mappings.metadata_search import diff as differences
 from syncd.mappings.metadata_search import search as find
 from syncd.mappings.words import hint
 from syncd.store import mapping_files, mappings
+from syncd.store.db import Conn
+from syncd.sync import metadata_watch
+from syncd.sync.metadata_watch import Fetched, Looked
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -81,6 +86,9 @@ def metadata() -> None:
     """What a base publishes over OData / что база публикует через OData."""
 
 
+metadata.add_command(watch)
+
+
 @metadata.command("pull")
 @click.argument("source")
 @click.option("--base", required=True, help="Name of the base / имя базы")
@@ -98,17 +106,33 @@ def pull(source: str, base: str, login: str, password_stdin: bool, tenant: str) 
         before = mappings.metadata_of(conn, tenant, base)
         mappings.keep_metadata(conn, tenant, base, made, source=_bare(source), by=os_user())
         published = mappings.current(conn, tenant, base)
+        looked = _judged(conn, tenant, base, Fetched(made, before), _bare(source))
     objects = sum(1 for _ in made.objects())
     talk.print(tr(f"{base}: {objects} sets, {made.hash[:12]}", f"{base}: наборов {objects}, {made.hash[:12]}"))
+    for each in looked:
+        tell(each)
+    if any(each.broken for each in looked):
+        raise SystemExit(CHECK_FAILED)
     if before is None or before.hash == made.hash:
         return
     talk.print(tr(f"Changes since the last state: {len(differences(before, made))}",
                   f"Изменений с прошлого раза: {len(differences(before, made))}"))  # fmt: skip
-    broken = [] if published is None else breaks(published.mapping(), before, made)
+    broken = [] if published is None or looked else breaks(published.mapping(), before, made)
     for problem in broken:
         talk.print(f"[bold red]{problem.code}[/] {safe(problem.text())}")
     if broken:
         raise SystemExit(CHECK_FAILED)
+
+
+def _judged(conn: Conn, tenant: str, base: str, found: Fetched, source: str) -> list[Looked]:
+    """The mappings in force of the endpoints of this base, held against what was pulled: journal, issues and events
+    follow.
+    """
+    looked = []
+    for endpoint in metadata_watch.watched(conn, tenant, base):
+        with suppress(ConfigError):  # E850: it has no mapping yet
+            looked.append(metadata_watch.judge(conn, endpoint, found, by=os_user(), source=source))
+    return looked
 
 
 def _from_base(url: str, login: str, password_stdin: bool) -> Metadata:

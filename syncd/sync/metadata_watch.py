@@ -121,9 +121,9 @@ def client_of(ctx: Context, endpoint: Endpoint) -> Client:
     )  # fmt: skip
 
 
-def keep(conn: Conn, endpoint: Endpoint, found: Fetched, *, by: str) -> None:
+def keep(conn: Conn, endpoint: Endpoint, found: Fetched, *, by: str, source: str = "") -> None:
     """Keep what was fetched under the base's name; the oldest states go."""
-    name, where = base_of(endpoint), {"source": endpoint.address, "by": by}
+    name, where = base_of(endpoint), {"source": source or endpoint.address, "by": by}
     if found.before is not None and found.before.hash == found.now.hash:
         mappings.seen_metadata(conn, endpoint.tenant, name, found.now.hash, **where)
         return
@@ -131,13 +131,13 @@ def keep(conn: Conn, endpoint: Endpoint, found: Fetched, *, by: str) -> None:
     mappings.forget_metadata(conn, endpoint.tenant, name, keep=KEPT)
 
 
-def judge(conn: Conn, endpoint: Endpoint, found: Fetched, *, by: str) -> Looked:
+def judge(conn: Conn, endpoint: Endpoint, found: Fetched, *, by: str, source: str = "") -> Looked:
     """Keep metadata and hold the mapping in force against them: journal, issues, and the event ``mapping.broken`` for
     rules that were not known to be broken. Raises ConfigError E850.
     """
     lock = f"{endpoint.tenant}\x1fmetadata\x1f{base_of(endpoint)}"
     execute(conn, "SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0))", lock=lock)
-    keep(conn, endpoint, found, by=by)
+    keep(conn, endpoint, found, by=by, source=source)
     name = name_of(endpoint)
     try:
         known = in_force(conn, endpoint)
