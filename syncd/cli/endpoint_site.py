@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from syncd.cli.bulk import quiet
 from syncd.cli.output import Format, dump, output_option, safe, talk
-from syncd.cli.runtime import context, tenant_option
+from syncd.cli.runtime import tenant_option
 from syncd.errors import RequestError
 from syncd.i18n import tr
 from syncd.store import endpoints
@@ -21,7 +22,7 @@ from syncd.sync import sites
 @output_option
 def push(name: str, full: bool, tenant: str, output: Format) -> None:
     """Send what changed to a site, as 1C would / отправить сайту изменения, как это сделала бы 1С."""
-    with context() as ctx:
+    with quiet() as ctx:
         with ctx.db.transaction() as conn:
             message = sites.push(conn, _known(conn, tenant, name), full=full)
         ctx.doorbell.ring()
@@ -38,7 +39,7 @@ def push(name: str, full: bool, tenant: str, output: Format) -> None:
 @output_option
 def fetch(name: str, tenant: str, output: Format) -> None:
     """Take a site's orders, as 1C would / забрать заказы сайта, как это сделала бы 1С."""
-    with context() as ctx:
+    with quiet() as ctx:
         with ctx.db.transaction() as conn:
             endpoint = _known(conn, tenant, name)
         found = sites.fetch(ctx, endpoint)
