@@ -80,9 +80,23 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
 
 
 def _are_few(conn: Conn, entity: Entity, staged: int) -> bool:
-    """Whether looking up every staged key costs less than reading the table."""
-    found = one(conn, "SELECT pg_relation_size(%(name)s::regclass) AS bytes", name=f'"{entity.plural}"') or {}
-    return bool(staged < _KEYS_OF_A_PAGE * found["bytes"] // _PAGE)
+    """Whether looking up every staged key costs less than reading the table.
+
+    The planner is told of a table that it knows nothing of: autovacuum comes to a first load a minute later.
+    """
+    found = one(
+        conn,
+        """SELECT reltuples AS known, pg_relation_size(oid) / %(page)s AS pages FROM pg_class
+           WHERE oid = %(name)s::regclass""",
+        name=f'"{entity.plural}"', page=_PAGE,
+    ) or {}  # fmt: skip
+    if staged >= _KEYS_OF_A_PAGE * found["pages"]:
+        return False
+    if found["known"] <= 0:
+        execute(conn, "SET LOCAL default_statistics_target = 10")  # a look at 3,000 pages
+        execute(conn, f'ANALYZE "{entity.plural}" (tenant, {_keys(entity)})')
+        execute(conn, "SET LOCAL default_statistics_target TO DEFAULT")
+    return True
 
 
 def _any_absent(conn: Conn, name: str, parameters: dict[str, Any]) -> bool:
@@ -94,8 +108,8 @@ def _any_absent(conn: Conn, name: str, parameters: dict[str, Any]) -> bool:
 def _looking_up(conn: Conn, entity: Entity, parameters: dict[str, Any]) -> Iterator[None]:
     """Forget what is staged and makes no difference, and have the rest looked up key by key.
 
-    The planner is not asked: autovacuum tells it of a first load a minute later. With an index on both sides neither
-    order of the join is bad.
+    The planner is not asked, which knows little of a tenant that is new. With an index on both sides neither order of
+    the join is bad.
     """
     table = stage_name(entity.name)
     execute(conn, _sql(entity.name).pare, **parameters)
