@@ -13,7 +13,8 @@ import click
 from rich.console import Console
 
 from syncd import __version__, i18n
-from syncd.cli.codes import exit_code
+from syncd.cli.codes import exit_code, in_words
+from syncd.cli.examples import attach
 from syncd.errors import SyncdError
 from syncd.i18n import tr
 
@@ -99,6 +100,7 @@ class Nouns(click.Group):
             return None
         noun = NOUNS[name]
         command: click.Command = getattr(import_module(f"syncd.cli.{noun.module}"), noun.attribute)
+        attach(command, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -109,6 +111,12 @@ class Nouns(click.Group):
             formatter.write_dl([
                 (name, click.Command(name, help=NOUNS[name].help).get_short_help_str(limit)) for name in names
             ])  # fmt: skip
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What every command has in common: its exit codes."""
+        del ctx
+        formatter.write_paragraph()
+        formatter.write_text(tr("Exit codes: ", "Коды возврата: ") + in_words() + ".")
 
 
 @click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -26,7 +26,7 @@ _OVER: Final = frozenset({"done", "cancelled"})
 
 @click.group()
 def batch() -> None:
-    """Actions on many messages, packages, pulls / действия над многими сообщениями, пакетами, получениями."""
+    """Actions on many things: progress, pause / действия над многим: ход, пауза."""
 
 
 def document(row: Row) -> dict[str, Any]:

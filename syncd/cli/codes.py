@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from syncd.errors import ConfigError, SyncdError, TransportError
+from syncd.i18n import tr
 
 OK: Final = 0
 UNEXPECTED: Final = 1
@@ -28,3 +29,14 @@ def exit_code(error: SyncdError) -> int:
     if isinstance(error, ConfigError):
         return CHECK_FAILED
     return REFUSED
+
+
+def in_words() -> str:
+    """What each exit code means, in a line."""
+    meant = {
+        OK: tr("done", "сделано"), UNEXPECTED: tr("unexpected", "непредвиденное"), USAGE: tr("usage", "вызов неверен"),
+        NOT_FOUND: tr("not found", "не найдено"), REFUSED: tr("refused", "отказ"), PARTIAL: tr("partial", "частично"),
+        DEPENDENCY_DOWN: tr("a server is down", "сервер недоступен"),
+        CHECK_FAILED: tr("a check failed", "проверка не прошла"), INTERRUPTED: tr("interrupted", "прервано"),
+    }  # fmt: skip
+    return ", ".join(f"{code} {words}" for code, words in meant.items())

@@ -61,7 +61,7 @@ def document(row: Row) -> dict[str, Any]:
 @click.option("--owner", type=click.Choice(get_args(Owner)), help="Who mends it / кто исправит")
 @click.option("--since", callback=since_option, metavar="SPAN", help="Within: 2h, 1d / за срок: 2h, 1d")
 @click.option("--unresolved", is_flag=True, help="What failed and never went through since / что так и не прошло")
-@click.option("--where", metavar="FILTER", help='kind:pull outcome:failed code:E142 text:"…" after:-3h')
+@click.option("--where", metavar="FILTER", help='Filter / отбор: kind:pull outcome:failed code:E142 text:"…" after:-3h')
 @tenant_option
 @output_option
 def tail(

@@ -32,7 +32,7 @@ def _options(function: Function) -> Function:
     """Which messages, and how."""
     options = (
         click.argument("words", metavar="[ID|NUMBER]...", nargs=-1),
-        click.option("--where", metavar="FILTER", help='state:rejected code:E142 key:… after:-3h text:"…"'),
+        click.option("--where", metavar="FILTER", help='Filter / отбор: state:rejected code:E142 after:-3h text:"…"'),
         batch_options,
         tenant_option,
         output_option,

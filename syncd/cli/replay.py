@@ -31,7 +31,7 @@ _KINDS: Final = tuple(VOCABULARIES)
     metavar="ID",
     help="A message, order, package or schedule; repeat it / сообщение, заказ, пакет или расписание",
 )
-@click.option("--where", metavar="FILTER", help='state:rejected code:E142 key:… after:-3h text:"…"')
+@click.option("--where", metavar="FILTER", help='Filter / отбор: state:rejected code:E142 key:… after:-3h text:"…"')
 @click.option("--from", "from_", metavar="TIME", help="Not before: -3h, 10:30, 2026-11-22 / не раньше")
 @click.option("--to", metavar="TIME", help="Before: now, -1h / раньше чем")
 @click.option("--issue", metavar="ID", help="What an issue touched and never went through since / по проблеме")
@@ -50,10 +50,11 @@ def replay(
     what: tuple[str, ...], force: bool, tenant: str, output: Format, reason: str, rate: Decimal | None,
     limit: int | None, dry_run: bool, yes: bool, wait: bool,
 ) -> None:  # fmt: skip
-    """Send, import or pull again, as a batch behind live traffic / отправить, импортировать или получить снова.
+    """Send, import or pull again, as a batch / отправить, импортировать или получить снова.
 
-    Names nothing by itself: give --id, --where, --from or --issue. Always says first what it would touch. Without
-    state: in the filter it takes what is rejected, held, unconfirmed or waiting, packages and pulls that went wrong.
+    It goes behind live traffic. Names nothing by itself: give --id, --where, --from or --issue. Always says first what
+    it would touch. Without state: in the filter it takes what is rejected, held, unconfirmed or waiting, packages and
+    pulls that went wrong.
     """
     if not ids and not issue and not from_ and not to and not (where or "").strip():
         raise click.UsageError(tr("Name what to replay: --id, --where, --from or --issue.",

@@ -126,7 +126,11 @@ def scheduler() -> None:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the API / порт API (api.port)")
-@click.option("--port-file", type=click.Path(path_type=Path), help="Write the API's address there when it answers")
+@click.option(
+    "--port-file",
+    type=click.Path(path_type=Path),
+    help="Write the address there / записать адрес туда",
+)
 def up(port: int | None, port_file: Path | None) -> None:
     """Run every role in this terminal / запустить все роли в этом терминале."""
     from syncd.cli.supervisor import Supervisor

@@ -286,9 +286,9 @@ def _utf8(body: bytes) -> bytes:
 
 @webhook.command("verify")
 @click.argument("path", metavar="FILE|-")
-@click.option("--id", "marker", required=True, help="webhook-id")
-@click.option("--timestamp", required=True, help="webhook-timestamp")
-@click.option("--signature", required=True, help="webhook-signature")
+@click.option("--id", "marker", required=True, help="Header / заголовок webhook-id")
+@click.option("--timestamp", required=True, help="Header / заголовок webhook-timestamp")
+@click.option("--signature", required=True, help="Header / заголовок webhook-signature")
 @_secret_options
 @tenant_option
 def verify(
