@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-delivery fuzz chaos clean
+.PHONY: help install demo test check bench bench-delivery bench-pull fuzz chaos clean
 
 help:  ## this list / этот список
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ check: $(STAMP)  ## format, lint, types, imports / формат, линтер, �
 bench: $(STAMP)  ## how fast it is here; BENCH_ARGS=… / измерить скорость на этой машине
 	@$(PYTHON) -m bench $(BENCH_ARGS)
 	@$(if $(BENCH_ARGS),true,$(PYTHON) -m bench.delivery)
+	@$(if $(BENCH_ARGS),true,$(PYTHON) -m bench.pull)
+
+bench-pull: $(STAMP)  ## only OData, against a loop by hand; BENCH_ARGS=… / только OData, рядом с ручным циклом
+	@$(PYTHON) -m bench.pull $(BENCH_ARGS)
 
 bench-delivery: $(STAMP)  ## only orders and claims; BENCH_ARGS=… / только заказы и очередь
 	@$(PYTHON) -m bench.delivery $(BENCH_ARGS)

@@ -34,9 +34,9 @@ class Unfit(ValueError):
 
 def is_empty(value: object) -> bool:
     """Whether 1C means nothing by it. Zero and false are something."""
-    return value is None or (
-        isinstance(value, str) and (not value or value == EMPTY_GUID or value.startswith(EMPTY_DATE))
-    )
+    if type(value) is str:
+        return not value or value == EMPTY_GUID or value[:10] == EMPTY_DATE
+    return value is None
 
 
 def text(value: object) -> str | None:

@@ -1,15 +1,14 @@
 """Expressions over the properties of a record: ``Цена * Количество``, ``Валюта/Code == "643"``.
 
-The evaluator is simpleeval: its own tree walk, bounded powers and texts, no attributes, no methods, no imports. Names
-are those of 1C, Cyrillic or not; CEL and JMESPath allow none of them without quoting. A path through references is
-written with a slash, as everywhere in a mapping, which must touch the names: ``A/B`` is a path, ``A / B`` a division.
+The operators are simpleeval's, bounded in what they make; there are no attributes, no methods, no imports. Names are
+those of 1C, Cyrillic or not; CEL and JMESPath allow none of them without quoting. A path through references is written
+with a slash, as everywhere in a mapping, which must touch the names: ``A/B`` is a path, ``A / B`` a division.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -18,6 +17,7 @@ from typing import Any, Final
 import simpleeval
 
 from syncd.i18n import tr
+from syncd.mappings.closures import closure
 from syncd.mappings.words import hint
 
 TEXT_LIMIT: Final = 2_000
@@ -106,22 +106,7 @@ def _operators() -> dict[type[ast.AST], Callable[..., Any]]:
     return {**{node: call for node, call in known.items() if node not in _FORBIDDEN}, ast.Div: _divide}
 
 
-class _Evaluator(simpleeval.SimpleEval):  # type: ignore[misc]  # simpleeval brings no types
-    """Lists of constants beside what simpleeval has, for ``X in ["a", "b"]``."""
-
-    def __init__(self) -> None:
-        super().__init__(operators=_operators(), functions=FUNCTIONS, names={})
-        self.nodes[ast.List] = self.nodes[ast.Tuple] = lambda node: [self._eval(part) for part in node.elts]
-
-
-class _Own(threading.local):
-    """An evaluator holds the names of one record, so each thread has its own."""
-
-    def __init__(self) -> None:
-        self.evaluator = _Evaluator()
-
-
-_own: Final = _Own()
+_OPERATORS: Final = _operators()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +115,14 @@ class Expression:
 
     text: str
     names: tuple[str, ...]
-    _tree: ast.expr
+    _run: Callable[[Names], Any]
     _readable: tuple[tuple[str, str], ...]
 
     def __call__(self, get: Callable[[str], Any]) -> Any:
         """Its value; ``get`` hands over a property or what a path leads to. Raises ``Failed``."""
         names = {inner: get(path) for inner, path in self._readable}
-        evaluator = _own.evaluator
-        evaluator.names = names | _CONSTANTS
         try:
-            return evaluator.eval(self.text, previously_parsed=self._tree)
+            return self._run(names)
         except (ArithmeticError, LookupError, TypeError, ValueError, simpleeval.InvalidExpression) as error:
             raise Failed(_why(error, names, dict(self._readable))) from error
 
@@ -178,7 +161,8 @@ def parse(text: str) -> Expression:
             node.value = Decimal(str(node.value))  # type: ignore[assignment]  # money is no float
         if isinstance(node, ast.Name) and node.id not in _CONSTANTS and node.id not in FUNCTIONS:
             names[node.id] = node.id.replace(_UP, "../").replace(_MARK, "/")
-    return Expression(text, tuple(names.values()), tree.body, tuple(names.items()))
+    run = closure(tree.body, _OPERATORS, FUNCTIONS, _CONSTANTS)
+    return Expression(text, tuple(names.values()), run, tuple(names.items()))
 
 
 def _in_english(text: str) -> str:

@@ -303,8 +303,8 @@ def _section_of(value: object, path: str, section: str, place: Place) -> list[Ro
 
 def _joined(readers: list[Getter], join: str) -> Getter:
     def read(row: Row) -> str:
-        values = (get(row) for get in readers)
-        return join.join(str(value) for value in values if not convert.is_empty(value))
+        values = [get(row) for get in readers]
+        return join.join([str(value) for value in values if not convert.is_empty(value)])
 
     return read
 
@@ -332,8 +332,12 @@ def dictionary(get: Getter, words: Mapping[str, Scalar], unlisted: str, path: st
 def _converted(
     get: Getter, change: Callable[[object], Any], kind: Kind | As, path: str, source: str, place: Place
 ) -> Getter:
+    text = kind == "text"
+
     def read(row: Row) -> Any:
         value = get(row)
+        if text and type(value) is str:  # as most values are
+            return "" if value == convert.EMPTY_GUID else value.rstrip()
         try:
             return change(value)
         except convert.Unfit:
