@@ -1,14 +1,15 @@
 """The outbox against a model, on real Postgres: workers that die, answers that come late, people who interfere.
 
-The target of the model creates a document only once per attempt that reaches it, and says so or not. Whatever happens,
-at the end every accepted message is one document, in the order of its key.
+The targets of the model create a document only once per attempt that reaches them, and say so or not: one can be asked
+what it has, another knows a message again, a third can do neither, so that a person decides. Whatever happens, at the
+end every accepted message is one document or replaced by a newer state, in the order of its key.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
@@ -26,13 +27,17 @@ from hypothesis.stateful import (
 from syncd.errors import Refused, RemoteError, SyncdError, TransportError, UnknownOutcome
 from syncd.queue import acts, finish, outbox, policy
 from syncd.queue.claims import Claim, Floors, Turn, claim
-from syncd.queue.policy import Policy
+from syncd.queue.policy import Decision, Policy
 from syncd.store import endpoints
-from syncd.store.db import Database, every, execute, one
+from syncd.store.db import Conn, Database, Row, every, execute, one
 from syncd.store.ids import new_id
 
-TENANTS = ("a", "b")
-KEYS = ("k1", "k2", "k3")
+TENANTS = ("a", "b", "c")
+KEYS = ("k1", "k2")
+KIND = {"a": "http_service", "b": "webhook", "c": "soap"}
+"""``http_service`` is asked what it has, ``webhook`` knows a message again, for ``soap`` a person decides."""
+KINDS = sorted(set(KIND.values()))
+TAKE_OVER: dict[str, list[str]] = {"look_up": ["http_service"], "repeat": ["webhook"], "decide": ["soap"]}
 CONCURRENCY = 2
 RULES = Policy(delays=(1.0, 2.0), attempts=3, looks=(1.0, 2.0), away=1.0)
 
@@ -60,13 +65,15 @@ class OutboxMachine(RuleBasedStateMachine):
         self.created: dict[tuple[str, str], list[int]] = {}
         self.revisions: dict[tuple[str, str], int] = {}
         self.confirmed: set[tuple[str, UUID]] = set()
-        self.given_up: set[tuple[str, UUID]] = set()
+        self.unknown: set[tuple[str, UUID]] = set()  # to be looked up, whatever else happens
+        self.decided: set[tuple[str, UUID]] = set()  # a person said: send it again
+        self.homeless = 0
         with self.database.transaction() as conn:
             tables = "outbox, outbox_change, endpoint, infobase, infobase_health, offering"
             conn.execute(f"TRUNCATE {tables} CASCADE".encode())
             self.endpoints = {
                 tenant: endpoints.add(
-                    conn, tenant, name="erp", kind="http_service", address="http://127.0.0.1:9", takes=["order"],
+                    conn, tenant, name="erp", kind=KIND[tenant], address="http://127.0.0.1:9", takes=["order"],
                     concurrency=CONCURRENCY,
                 )[0].id
                 for tenant in TENANTS
@@ -79,7 +86,31 @@ class OutboxMachine(RuleBasedStateMachine):
         number = self.revisions.get((tenant, key), 0) + 1
         self.revisions[tenant, key] = number
         with self.database.transaction() as conn:
+            before = self._rows(conn, tenant, key)
             outbox.enqueue(conn, tenant, kind="order", key=key, revision_no=number)
+            after = self._rows(conn, tenant, key)
+        for id_, row in before.items():
+            unsent = row["state"] in {"pending", "waiting", "held", "rejected"} and row["lease_id"] is None
+            assert after[id_]["state"] == ("superseded" if unsent else row["state"])
+
+    def _rows(self, conn: Conn, tenant: str, key: str) -> dict[UUID, Row]:
+        query = "SELECT id, state, lease_id FROM outbox WHERE tenant = %(t)s AND key = %(k)s"
+        return {row["id"]: row for row in every(conn, query, t=tenant, k=key)}
+
+    @rule(tenant=st.sampled_from(TENANTS))
+    def accept_without_an_endpoint(self, tenant: str) -> None:
+        """As when the endpoint was being made: it is adopted later, below what workers looked at last."""
+        self.homeless += 1
+        with self.database.transaction() as conn:
+            made = outbox.enqueue(conn, tenant, kind="order", key=f"homeless {self.homeless}")
+            execute(conn, "UPDATE outbox SET endpoint_id = NULL WHERE id = %(id)s", id=made)
+
+    @rule()
+    def adopt(self) -> None:
+        with self.database.transaction() as conn:
+            endpoints.adopt_everywhere(conn)
+            left = one(conn, "SELECT count(*) AS n FROM outbox WHERE endpoint_id IS NULL AND state = 'pending'")
+        assert left == {"n": 0}
 
     @rule(tenant=st.sampled_from(TENANTS), key=st.sampled_from(KEYS), which=st.integers(0, 1))
     def accept_and_claim(self, tenant: str, key: str, which: int) -> None:
@@ -94,6 +125,19 @@ class OutboxMachine(RuleBasedStateMachine):
         self.time_passes()
         self.claim(which, 2)
 
+    @rule(which=st.integers(0, 1), tenant=st.sampled_from(TENANTS), key=st.sampled_from(KEYS), done=st.booleans())
+    def a_worker_is_too_slow(self, which: int, tenant: str, key: str, done: bool) -> None:
+        """It sent, or not; its lease runs out, and another takes over before it says how that ended."""
+        self.accept_and_claim(tenant, key, which)
+        hands = self.workers[which].hands
+        for got in [each for each in hands if not each.looks_up][-1:]:
+            hands.remove(got)
+            if done:
+                self._create(got)
+            self._expire(got)
+            self.ghosts.append(got)
+            self.take_over()
+
     # --- workers ------------------------------------------------------------------------------------------------------
 
     @rule(which=st.integers(0, 1), free=st.integers(1, 5))
@@ -101,10 +145,23 @@ class OutboxMachine(RuleBasedStateMachine):
         worker = self.workers[which]
         with self.database.transaction() as conn:
             got = claim(
-                conn, worker=worker.id, free=free, lease=60, kinds=["http_service"], floors=worker.floors,
-                turn=worker.turn,
+                conn, worker=worker.id, free=free, lease=60, kinds=KINDS, floors=worker.floors, turn=worker.turn,
             )  # fmt: skip
+            live = every(
+                conn,
+                """SELECT endpoint_id FROM outbox o WHERE state = 'pending' AND priority = 0 AND NOT EXISTS (
+                       SELECT FROM outbox b WHERE b.tenant = o.tenant AND b.kind = o.kind AND b.key = o.key
+                         AND b.seq < o.seq AND b.state NOT IN ('acknowledged', 'cancelled', 'superseded'))""",
+            )
+            bulk = every(
+                conn, "SELECT endpoint_id FROM outbox WHERE priority = 1 AND id = ANY(%(ids)s)",
+                ids=[each.id for each in got],
+            )  # fmt: skip
+            assert not {row["endpoint_id"] for row in live} & {row["endpoint_id"] for row in bulk}, (
+                "it overtook live ones"
+            )
             for each in got:
+                assert each.looks_up == ((each.tenant, each.id) in self.unknown), "sent without a look"
                 earlier = one(
                     conn,
                     """SELECT count(*) AS n FROM outbox WHERE tenant = %(t)s AND kind = 'order' AND key = %(k)s
@@ -120,7 +177,19 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         how=st.sampled_from(
-            ["confirmed", "lost after", "lost before", "away", "failed", "refused", "dies", "dies after"]
+            [
+                "confirmed",
+                "taken",
+                "taken only",
+                "lost after",
+                "lost before",
+                "away",
+                "failed",
+                "refused",
+                "dies",
+                "dies after",
+                "given back",
+            ]
         ),
     )
     def end(self, data: st.DataObject, how: str) -> None:
@@ -129,40 +198,59 @@ class OutboxMachine(RuleBasedStateMachine):
         if got.looks_up:
             self._look(worker, got, how)
             return
-        if how in {"confirmed", "lost after", "dies after"}:
+        if how == "given back":
+            with self.database.transaction() as conn:
+                assert finish.give_back(conn, [got], by=str(worker.id)) == 1
+            return
+        if how in {"confirmed", "taken", "lost after", "dies after"}:
             self._create(got)
         if how.startswith("dies"):
             self._expire(got)
             self.ghosts.append(got)
             return
-        self._end(worker, got, _ERRORS.get(how))
+        self._end(worker, got, _ERRORS.get(how), taken=how.startswith("taken"))
 
     def _create(self, got: Claim) -> None:
         mark = (got.tenant, got.id)
-        assert mark not in self.documents, "a second document of one message"
+        if mark in self.documents:
+            assert KIND[got.tenant] != "http_service", "a second document of one message"
+            assert KIND[got.tenant] == "webhook" or mark in self.decided, "a second document that nobody decided on"
+            return
         self.documents[mark] = 1
         made = self.created.setdefault((got.tenant, got.key), [])
         assert not made or made[-1] < got.revision_no, "an older state came after a newer one"
         made.append(got.revision_no)
 
-    def _end(self, worker: Worker, got: Claim, error: SyncdError | None) -> None:
-        outcome = policy.outcome_of(error) if error else "confirmed"
-        decision = policy.after_attempt(outcome, got.attempt, RULES, can_look_up=True, idempotent=False)
+    def _end(self, worker: Worker, got: Claim, error: SyncdError | None, *, taken: bool = False) -> None:
+        outcome: policy.Outcome = policy.outcome_of(error) if error else "taken" if taken else "confirmed"
+        kind = KIND[got.tenant]
+        decision = policy.after_attempt(
+            outcome, got.attempt, RULES, can_look_up=kind == "http_service", idempotent=kind == "webhook"
+        )
+        self._finish(worker, got, decision, error)
+
+    def _finish(self, worker: Worker, got: Claim, decision: Decision, error: SyncdError | None = None) -> None:
+        mark = (got.tenant, got.id)
         with self.database.transaction() as conn:
-            assert finish.finish(conn, got, decision, by=str(worker.id), error=error), "nobody else holds it"
-        if decision.state == "acknowledged":
-            self.confirmed.add((got.tenant, got.id))
+            ours = finish.finish(conn, got, decision, by=str(worker.id), error=error)
+        assert ours == (mark not in self.confirmed), "nobody else holds it"
+        self.unknown.discard(mark)
+        if ours and decision.state == "acknowledged":
+            self.confirmed.add(mark)
+        if ours and decision.state in {"sent", "unconfirmed"}:
+            self.unknown.add(mark)
 
     def _look(self, worker: Worker, got: Claim, how: str) -> None:
         if how.startswith("dies"):
             self._expire(got)
             return
+        if how == "given back":
+            with self.database.transaction() as conn:
+                assert finish.give_back(conn, [got], by=str(worker.id)) == ((got.tenant, got.id) not in self.confirmed)
+            return
         found = None if how in {"away", "lost before", "lost after"} else (got.tenant, got.id) in self.documents
-        decision = policy.after_look(found, got.looks, RULES, was="unconfirmed")
-        with self.database.transaction() as conn:
-            assert finish.finish(conn, got, decision, by=str(worker.id))
-        if decision.state == "acknowledged":
-            self.confirmed.add((got.tenant, got.id))
+        was: Literal["sent", "unconfirmed"] = "sent" if got.was == "sent" else "unconfirmed"
+        self._finish(worker, got, policy.after_look(found, got.looks, RULES, was=was))
 
     def _expire(self, got: Claim) -> None:
         with self.database.transaction() as conn:
@@ -174,7 +262,13 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def take_over(self) -> None:
         with self.database.transaction() as conn:
-            finish.take_over(conn, look_up=["http_service"], repeat=[], decide=[], by="test")
+            freed = finish.take_over(conn, **TAKE_OVER, by="test")
+        after = {"http_service": "unconfirmed", "webhook": "waiting", "soap": "held"}
+        for row in freed:
+            if row["was"] == "sending":
+                assert row["state"] == after[KIND[row["tenant"]]], "what becomes of an unknown outcome"
+            if row["state"] in {"unconfirmed", "sent"}:
+                self.unknown.add((row["tenant"], row["id"]))
 
     @precondition(lambda self: self.ghosts)
     @rule()
@@ -192,17 +286,33 @@ class OutboxMachine(RuleBasedStateMachine):
             changed = finish.finish(conn, got, decision, by="ghost")
             after = one(conn, _ROW, t=got.tenant, id=got.id)
         assert after is not None
+        open_ = before["state"] in {"unconfirmed", "sent", "waiting", "held"}
         if before["lease_id"] == got.lease_id:
             assert changed
-        elif before["state"] == "unconfirmed" and there and before["series"] == got.series:
+        elif open_ and there and before["series"] == got.series:
             assert (changed, after["state"]) == (True, "acknowledged")
         else:
             assert not changed
             assert before == after
+        if changed:
+            self.unknown.discard(mark)
         if after["state"] == "acknowledged":
             self.confirmed.add(mark)
         for worker in self.workers:  # a look-up under way elsewhere has lost its lease to the confirmation
             worker.hands = [each for each in worker.hands if (each.tenant, each.id) != mark or not changed]
+
+    @rule(data=st.data())
+    def the_exchange_shows_it(self, data: st.DataObject) -> None:
+        """1C sends an order back by the other way, perhaps while it is being looked up."""
+        with self.database.transaction() as conn:
+            rows = every(conn, "SELECT tenant, id, key, revision_no FROM outbox WHERE state IN ('sent', 'unconfirmed')")
+            there = [row for row in rows if (row["tenant"], row["id"]) in self.documents]
+            if not there:
+                return
+            row = data.draw(st.sampled_from(there))
+            assert outbox.confirm_key(conn, row["tenant"], "order", row["key"], by="exchange")
+        self.confirmed.add((row["tenant"], row["id"]))
+        self.unknown.discard((row["tenant"], row["id"]))
 
     @rule()
     def time_passes(self) -> None:
@@ -215,24 +325,29 @@ class OutboxMachine(RuleBasedStateMachine):
 
     # --- people and gates ---------------------------------------------------------------------------------------------
 
-    @rule(data=st.data(), act=st.sampled_from(["retry", "cancel", "hold", "release"]))
-    def interfere(self, data: st.DataObject, act: str) -> None:
+    @rule(
+        data=st.data(), act=st.sampled_from(["retry", "cancel", "hold", "release"]), priority=st.integers(0, 1)
+    )  # fmt: skip
+    def interfere(self, data: st.DataObject, act: str, priority: int) -> None:
+        more = {"priority": priority} if act == "retry" else {}
         with self.database.transaction() as conn:
             rows = every(conn, "SELECT tenant, id, state, series, lease_id FROM outbox ORDER BY seq")
             if not rows:
                 return
             row = data.draw(st.sampled_from(rows))
-            done = getattr(acts, act)(conn, row["tenant"], row["id"], by="anna", reason="test")
+            done = getattr(acts, act)(conn, row["tenant"], row["id"], by="anna", reason="test", **more)
             after = one(conn, _ROW, t=row["tenant"], id=row["id"])
         assert after is not None
+        mark = (row["tenant"], row["id"])
         if row["lease_id"] is not None or row["state"] in {"acknowledged", "superseded"}:
             assert not done, "a worker has it, or it is over"
         if done and act in {"retry", "release"}:
             assert after["series"] == row["series"] + 1, "a person's retry is a new series"
-        if done and act == "cancel":
-            self.given_up.add((row["tenant"], row["id"]))
-        if done and act == "retry":
-            self.given_up.discard((row["tenant"], row["id"]))
+            self.decided.add(mark)
+        if after["state"] in {"sent", "unconfirmed"}:
+            self.unknown.add(mark)
+        elif row["lease_id"] is None:
+            self.unknown.discard(mark)
 
     @rule(tenant=st.sampled_from(TENANTS), seconds=st.integers(1, 100))
     def gate(self, tenant: str, seconds: int) -> None:
@@ -240,7 +355,7 @@ class OutboxMachine(RuleBasedStateMachine):
         with self.database.transaction() as conn:
             until = datetime.now(UTC) + timedelta(seconds=seconds)
             endpoints.close_until(conn, tenant, self.endpoints[tenant], until, "E901")
-            got = claim(conn, worker=new_id(), free=10, lease=60, kinds=["http_service"], floors=Floors(), turn=Turn())
+            got = claim(conn, worker=new_id(), free=10, lease=60, kinds=KINDS, floors=Floors(), turn=Turn())
             assert all(each.tenant != tenant for each in got)
             finish.give_back(conn, got, by="test")
             execute(conn, "UPDATE endpoint SET closed_until = NULL WHERE id = %(id)s", id=self.endpoints[tenant])
@@ -277,20 +392,18 @@ class OutboxMachine(RuleBasedStateMachine):
                 self._expire(got)
             worker.hands = []
         with self.database.transaction() as conn:
-            for row in every(
-                conn, "SELECT tenant, id FROM outbox WHERE state IN ('rejected', 'held') AND lease_id IS NULL"
-            ):
-                acts.retry(conn, row["tenant"], row["id"], by="anna", reason="mended")
+            endpoints.adopt_everywhere(conn)
         survivor = Worker()
-        for _ in range(12 * (sum(self.revisions.values()) + 4)):
+        for _ in range(12 * (sum(self.revisions.values()) + self.homeless + 4)):
             self.take_over()
+            self._mend()
             self.time_passes()
             with self.database.transaction() as conn:
-                got = claim(
-                    conn, worker=survivor.id, free=20, lease=60, kinds=["http_service"], floors=survivor.floors,
+                found = claim(
+                    conn, worker=survivor.id, free=20, lease=60, kinds=KINDS, floors=survivor.floors,
                     turn=survivor.turn,
                 )  # fmt: skip
-            for each in got:
+            for each in found:
                 if each.looks_up:
                     self._look(survivor, each, "confirmed")
                 else:
@@ -305,6 +418,15 @@ class OutboxMachine(RuleBasedStateMachine):
             if not left:
                 break
         assert left == [], "something was never delivered"
+
+    def _mend(self) -> None:
+        """A person looks after what only a person can decide."""
+        with self.database.transaction() as conn:
+            for row in every(
+                conn, "SELECT tenant, id FROM outbox WHERE state IN ('rejected', 'held') AND lease_id IS NULL"
+            ):
+                acts.retry(conn, row["tenant"], row["id"], by="anna", reason="mended")
+                self.decided.add((row["tenant"], row["id"]))
 
 
 _ROW = "SELECT state, series, attempt, lease_id, next_attempt_at FROM outbox WHERE tenant = %(t)s AND id = %(id)s"
@@ -325,7 +447,7 @@ def test_the_outbox_keeps_its_promises_whatever_happens(database_url: str) -> No
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=60, stateful_step_count=50, deadline=None,
+                max_examples=50, stateful_step_count=50, deadline=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
             ),
         )  # fmt: skip
