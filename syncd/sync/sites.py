@@ -6,7 +6,6 @@ all of them are stored. What a crash cut in two comes again, and is the same ord
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -16,14 +15,14 @@ from uuid import UUID
 from syncd import journal
 from syncd.adapters.cms import KIND, Site
 from syncd.commerceml.order_lines import DELIVERY_ID
-from syncd.commerceml.reader import Reader
+from syncd.commerceml.reader import EncodingMismatch, Reader
 from syncd.errors import ConfigError, DataError, RequestError, SyncdError
 from syncd.journal import Entry
 from syncd.model.records import BadRecord, OrderDocument, OrderLine, Record
 from syncd.queue import outbox
-from syncd.store import secrets
+from syncd.store import secrets, uploads
 from syncd.store.access import ApiKey
-from syncd.store.db import Conn, one
+from syncd.store.db import Conn, execute, one
 from syncd.store.endpoints import Endpoint
 from syncd.store.ids import new_id, order_id
 from syncd.sync import orders
@@ -81,8 +80,11 @@ def push(conn: Conn, endpoint: Endpoint, *, full: bool = False) -> UUID:
 
 
 def fetch(ctx: Context, endpoint: Endpoint) -> Fetched:
-    """Take the orders of a site. Raises what ``SiteClient`` raises, ``DataError`` for a document that cannot be read
-    (then nothing is confirmed, and what was read before the break stays), ``ConfigError`` E992.
+    """Take the orders of a site. What came is kept as it came before it is read: some sites forget their orders with
+    the first answer.
+
+    Raises what ``SiteClient`` raises, ``DataError`` for a document that cannot be read (then no order is stored and
+    nothing is confirmed; the journal names what is kept), ``ConfigError`` E992.
     """
     _is_site(endpoint)
     storefront = str(endpoint.settings.get("storefront") or endpoint.name)
@@ -91,11 +93,16 @@ def fetch(ctx: Context, endpoint: Endpoint) -> Fetched:
     found = Fetched()
     try:
         document = client.orders()
-        for item in _documents(document):
+        with ctx.db.transaction() as conn:
+            kept = uploads.store(conn, endpoint.tenant, f"{endpoint.name} orders.xml", [document], type_="sale")
+            _keep(conn, endpoint.tenant, kept, "taken")
+        for item in _documents(ctx, endpoint, document, kept):
             _take(ctx, endpoint, key, item, found)
         if not found.failed:
             client.confirm()
             found.confirmed = True
+            with ctx.db.transaction() as conn:
+                _keep(conn, endpoint.tenant, kept, "replaced")
     finally:
         client.close()
     return found
@@ -106,10 +113,29 @@ def _is_site(endpoint: Endpoint) -> None:
         raise ConfigError("E992", endpoint=endpoint.name)
 
 
-def _documents(document: bytes) -> Iterator[OrderDocument | BadRecord]:
-    for item in Reader([document]):
-        if isinstance(item, OrderDocument | BadRecord):
-            yield item
+def _keep(conn: Conn, tenant: str, upload: UUID, state: str) -> None:
+    """``taken`` is kept as long as the journal, ``replaced`` for a day."""
+    execute(
+        conn, "UPDATE upload SET state = %(s)s, updated_at = now() WHERE tenant = %(t)s AND id = %(u)s",
+        s=state, t=tenant, u=upload,
+    )  # fmt: skip
+
+
+def _documents(
+    ctx: Context, endpoint: Endpoint, document: bytes, kept: UUID
+) -> list[OrderDocument | BadRecord]:  # fmt: skip
+    """All of them, before any is stored. A wrong encoding in the declaration is overruled once."""
+    try:
+        try:
+            items = list(Reader([document]))
+        except EncodingMismatch:
+            items = list(Reader([document], encoding="windows-1251"))
+    except DataError as error:
+        with ctx.db.transaction() as conn:
+            entry = Entry("orders", "in", "failed", endpoint.name, error=error, detail=f"upload {kept}")
+            journal.write_failure(conn, endpoint.tenant, entry)
+        raise
+    return [item for item in items if isinstance(item, OrderDocument | BadRecord)]
 
 
 def _take(ctx: Context, endpoint: Endpoint, key: ApiKey, item: OrderDocument | BadRecord, found: Fetched) -> None:

@@ -81,6 +81,22 @@ def test_an_order_that_cannot_be_taken_is_told_and_nothing_is_confirmed(
     assert tuple(row.values()) == ("E991", "78")
 
 
+def test_a_document_that_cannot_be_read_is_kept_as_it_came_and_not_confirmed(
+    run: Run, db: Database, site: dict[str, str]
+) -> None:
+    run("endpoint", "add", "shop", "--kind", "cms", "--address", site["address"])
+    site["query"] = ORDER.format("79", "1").replace("Стул", "Стул & стол")
+    fetched = run("endpoint", "fetch", "shop")
+    assert fetched.code != 0
+    assert site["asked"].split() == ["checkauth", "query"]
+    with db.transaction() as conn:
+        (row,) = every(conn, "SELECT outcome, detail FROM journal")
+        (kept,) = every(conn, "SELECT u.id, c.data FROM upload u JOIN upload_chunk c ON c.upload_id = u.id")
+        assert every(conn, "SELECT FROM sales_order") == []
+    assert (row["outcome"], row["detail"]) == ("failed", f"upload {kept['id']}")
+    assert bytes(kept["data"]).decode() == site["query"]
+
+
 def test_another_kind_is_no_site(run: Run, db: Database) -> None:
     del db
     run("endpoint", "add", "hook", "--kind", "webhook", "--address", "http://h.example")
