@@ -1,7 +1,7 @@
 """The same pull as somebody writes it for one base: httpx, json, COPY, an upsert, and nothing else.
 
-``python -m bench.pull.by_hand DATABASE_URL ADDRESS`` prints what it took. That nobody changes the base meanwhile, that no
-record is bad and no second run meets the first, it takes for granted.
+``python -m bench.pull.by_hand DATABASE_URL ADDRESS`` prints what it took. It takes for granted that nobody changes the
+base meanwhile, that no record is bad and that no second run meets the first.
 """
 
 from __future__ import annotations
