@@ -105,13 +105,17 @@ def show(word: str, limit: int, every_one: bool, tenant: str, output: Format) ->
         name = names.get(subject["key"], subject["key"])
         through = tr(f", through {moment(subject['succeeded_at'])}", f", прошло {moment(subject['succeeded_at'])}")
         stdout().print(
-            safe(f"  {subject['entity']} {name}  ×{subject['count']}  {moment(subject['failed_at'])}"
+            safe(f"  {_entity(subject['entity'])} {name}  ×{subject['count']}  {moment(subject['failed_at'])}"
                  + (through if subject["succeeded_at"] else "")), soft_wrap=True,
         )  # fmt: skip
     commands = next_commands(row, touched)
     stdout().print("\n" + tr("Next:", "Дальше:"))
     for command in commands:
         stdout().print(f"  [bold]{safe(command)}[/]", soft_wrap=True)
+
+
+def _entity(name: str) -> str:
+    return {"order": tr("order", "заказ"), "event": tr("event", "событие")}.get(name, name)
 
 
 def _facts(row: Row) -> None:
