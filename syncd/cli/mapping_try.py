@@ -23,7 +23,7 @@ from syncd.mappings.compare import compare
 from syncd.mappings.compare import effects as effects_on
 from syncd.mappings.compiled import Cell, CompiledSource, compile_mapping
 from syncd.mappings.loading import Mapping
-from syncd.sync.mapping_effects import Effect, effects
+from syncd.sync.mapping_effects import Effect, effects, title_of
 from syncd.sync.mapping_samples import Seen, key_property
 
 LIMIT: Final = 200
@@ -87,10 +87,9 @@ def _live(
 
 
 def _title(source: CompiledSource, row: Map[str, Any]) -> str:
-    named = next((str(row[key]) for key in ("Description", "Number") if row.get(key)), "")
-    key = str(row.get(key_property(source)) or "")
     left = "" if source.when is None or source.when(row) else tr("left out by when", "исключена условием when")
-    return "  ".join(part for part in (source.label, named, key, left) if part)
+    key = str(row.get("Ref_Key") or "")
+    return "  ".join(part for part in dict.fromkeys((source.label, title_of(row), key, left)) if part)
 
 
 def _chosen(sources: dict[str, CompiledSource], section: str | None) -> CompiledSource:
@@ -143,8 +142,7 @@ def diff(
 def _stored(there: Live, before: Mapping, after: Mapping, section: str | None, limit: int, output: Format) -> None:
     zone = ZoneInfo(there.endpoint.zone)
     old, new = (Seen.through(there.client, one, zone, there.base) for one in (before, after))
-    with there.ctx.db.transaction() as conn:
-        found = effects(conn, there.endpoint.tenant, old, new, limit=limit, section=section)
+    found = effects(there.ctx.db, there.endpoint.tenant, old, new, limit=limit, section=section)
     if output != "table":
         emit([_effect_row(effect) for effect in found], [], output)
         return

@@ -17,7 +17,7 @@ from syncd.adapters.odata.endpoint import Endpoint
 from syncd.cli.codes import CHECK_FAILED
 from syncd.cli.metadata_watching import tell, watch
 from syncd.cli.output import Column, Format, emit, moment, os_user, output_option, safe, talk
-from syncd.cli.runtime import database, tenant_option
+from syncd.cli.runtime import database, settings, tenant_option
 from syncd.errors import ConfigError, MappingError
 from syncd.i18n import tr
 from syncd.mappings.check import check
@@ -101,6 +101,7 @@ def pull(source: str, base: str, login: str, password_stdin: bool, tenant: str) 
     SOURCE is the address of the publication (http://server/trade), or a file saved from its $metadata page.
     SOURCE — адрес публикации (http://server/trade) или файл, сохранённый с её страницы $metadata.
     """
+    settings()  # the log is quiet from here on
     made = _from_base(source, login, password_stdin) if "://" in source else from_file(Path(source))
     with database() as db, db.transaction() as conn:
         before = mappings.metadata_of(conn, tenant, base)

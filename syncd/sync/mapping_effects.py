@@ -9,7 +9,8 @@ from typing import Any, Final
 from syncd.mappings.cases import shown
 from syncd.mappings.compiled import CompiledSource
 from syncd.mappings.query import Query
-from syncd.store.db import Conn, every
+from syncd.model import ENTITIES
+from syncd.store.db import Database, every
 from syncd.sync.mapping_samples import Seen, key_property
 from syncd.sync.odata_pull import GUID
 from syncd.sync.odata_read import REF
@@ -42,32 +43,33 @@ class Effect:
     fields: dict[str, Change] = field(default_factory=dict)
 
 
-def effects(conn: Conn, tenant: str, old: Seen, new: Seen, *, limit: int, section: str | None = None) -> list[Effect]:
+def effects(db: Database, tenant: str, old: Seen, new: Seen, *, limit: int, section: str | None = None) -> list[Effect]:
     """Of every source, up to ``limit`` stored records; their rows are read from the base again.
 
     Records whose key is no reference (prices, stocks) cannot be asked for one by one: the first rows of the base stand
     for them, as far as they are stored. Raises as ``Client.get``.
     """
-    labels = [label for label in dict.fromkeys([*old.sources, *new.sources]) if _meant(label, section)]
-    return [_effect(conn, tenant, old, new, label, limit) for label in labels]
+    known = old.sources | new.sources
+    labels = [label for label in known if _meant(label, section) and known[label].entity.name in ENTITIES]
+    return [_effect(db, tenant, old, new, label, limit) for label in labels]
 
 
 def _meant(label: str, section: str | None) -> bool:
     return section is None or section in {label, label.partition(".")[0]}
 
 
-def _effect(conn: Conn, tenant: str, old: Seen, new: Seen, label: str, limit: int) -> Effect:
+def _effect(db: Database, tenant: str, old: Seen, new: Seen, label: str, limit: int) -> Effect:
     before, after = old.sources.get(label), new.sources.get(label)
     found = Effect(label)
     known = before or after
     assert known is not None
     if before is not None and after is not None and _same_rows(before, after):
-        rows = _rows(conn, tenant, old, replace(before.query, **_both(before.query, after.query)), known, limit)
+        rows = _rows(db, tenant, old, replace(before.query, **_both(before.query, after.query)), known, limit)
         pairs = zip(rows, old.made(before, rows), new.made(after, rows), strict=True)
         for row, was, now in pairs:
-            _compare(found, _name(row), was, now)
+            _compare(found, title_of(row), was, now)
         return found
-    was_by, now_by = (_by_key(conn, tenant, seen, one, limit) for seen, one in ((old, before), (new, after)))
+    was_by, now_by = (_by_key(db, tenant, seen, one, limit) for seen, one in ((old, before), (new, after)))
     for key in dict.fromkeys([*was_by, *now_by]):
         _compare(found, key, was_by.get(key, {}), now_by.get(key, {}))
     return found
@@ -84,11 +86,11 @@ def _both(before: Query, after: Query) -> dict[str, Any]:
 
 
 def _by_key(
-    conn: Conn, tenant: str, seen: Seen, source: CompiledSource | None, limit: int
+    db: Database, tenant: str, seen: Seen, source: CompiledSource | None, limit: int
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     if source is None:
         return {}
-    rows = _rows(conn, tenant, seen, source.query, source, limit)
+    rows = _rows(db, tenant, seen, source.query, source, limit)
     names = [declared.name for declared, _ in source.key]
     return {
         "/".join(str(made.get(name) or "") for name in names): made
@@ -97,10 +99,10 @@ def _by_key(
 
 
 def _rows(
-    conn: Conn, tenant: str, seen: Seen, query: Query, source: CompiledSource, limit: int
+    db: Database, tenant: str, seen: Seen, query: Query, source: CompiledSource, limit: int
 ) -> list[Mapping[str, Any]]:  # fmt: skip
     """Rows of stored records: by their references where they have them."""
-    ids = _stored(conn, tenant, source, limit)
+    ids = _stored(db, tenant, source, limit)
     guids = [id_ for id_ in ids if GUID.fullmatch(id_.partition("#")[0])]
     if query.order and guids and key_property(source) in {REF, "Owner_Key", "Owner"}:
         found: list[Mapping[str, Any]] = []
@@ -110,16 +112,14 @@ def _rows(
     return seen.rows(query, most=limit) if ids else []
 
 
-def _stored(conn: Conn, tenant: str, source: CompiledSource, limit: int) -> list[str]:
+def _stored(db: Database, tenant: str, source: CompiledSource, limit: int) -> list[str]:
     """Keys of stored records, spread over the table, always the same ones."""
     entity = source.entity
     key = entity.key_names[0]
-    rows = every(
-        conn,
-        f"""SELECT "{key}" AS key FROM "{entity.plural}" WHERE tenant = %(t)s AND deleted_at IS NULL
-            ORDER BY md5("{key}") LIMIT %(n)s""",  # noqa: S608 - names of the model
-        t=tenant, n=limit,
-    )  # fmt: skip
+    query = f"""SELECT "{key}" AS key FROM "{entity.plural}" WHERE tenant = %(t)s AND deleted_at IS NULL
+                ORDER BY md5("{key}") LIMIT %(n)s"""  # noqa: S608 - names of the model
+    with db.transaction() as conn:
+        rows = every(conn, query, t=tenant, n=limit)
     return list(dict.fromkeys(str(row["key"]) for row in rows))
 
 
@@ -142,7 +142,8 @@ def _told(value: object) -> str:
     return str(value) if isinstance(value, Exception) else shown(value)
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def title_of(row: Mapping[str, Any]) -> str:
+    """What a person knows a row by: its description or number, else its reference, else its dimensions."""
     keys: Sequence[str] = ("Description", "Number", REF)
     named = next((str(row[key]) for key in keys if row.get(key)), "")
     return named or "/".join(str(value) for key, value in row.items() if key.endswith("_Key"))
