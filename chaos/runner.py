@@ -32,6 +32,7 @@ class Report:
     blows: Counter[str] = field(default_factory=Counter)
     strikes: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
+    changes: int = 0
     requests: int = 0
     requests_failed: int = 0
     seconds: float = 0.0
@@ -73,18 +74,12 @@ def _load(
     pace = max(0.01, number * pause / max(1, each))
     shops = [
         Storefront(
-            house.address,
-            tenant.name,
-            house.keys[tenant.name],
-            f"{tenant.name}-{n}",
-            each,
-            pace,
-            seed + n,
-            house.offer,
+            house.address, tenant.name, house.keys[tenant.name], f"{tenant.name}-{n}", each, pace, seed + n,
+            house.offer, changes=0.0 if house.via == "http" and tenant.ignores_key else 0.3,
         )
         for tenant in TENANTS
         for n in range(threads)
-    ]
+    ]  # fmt: skip
     stop = threading.Event()
     workers = [threading.Thread(target=_shop, args=(shop, stop, report)) for shop in shops]
     for worker in workers:
@@ -166,6 +161,11 @@ def _judge(house: House, report: Report, shops: list[Storefront]) -> None:
         judge = odata_verdict if house.via == "odata" else verdict
         report.strikes.update(judge.struck(house, tenant))
         report.problems += judge.problems(house, tenant, accepted)
+        revisions = {
+            key: number for shop in shops if shop.tenant == tenant.name for key, number in shop.revisions.items()
+        }
+        report.changes += sum(number - 1 for number in revisions.values())
+        report.problems += verdict.order_of_revisions(house, tenant, revisions)
     report.requests = sum(shop.asked for shop in shops)
     report.requests_failed = sum(shop.failed for shop in shops)
     report.restarts = house.starts

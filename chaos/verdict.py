@@ -41,6 +41,12 @@ def problems(house: House, tenant: Tenant, accepted: dict[str, str]) -> list[str
     """Every promise that was not kept, as sentences."""
     made = Counter(document.id for document in documents(house.state_of(tenant)))
     found = books(house, tenant, accepted, made)
+    stated = {document.id: document.revision for document in documents(house.state_of(tenant))}
+    found += [
+        f"{tenant.name}: order {key} stands at revision {stated.get(str(key))} in 1C, not {number}"
+        for key, number in house.rows("SELECT id::text, revision_no FROM sales_order WHERE tenant = %s", tenant.name)
+        if stated.get(str(key)) != number
+    ]
     told = failures_told(house, tenant)
     for key, blows in strikes(house, tenant).items():
         must = sum(1 for _, fault in blows if fault not in _HARMLESS)
@@ -59,7 +65,7 @@ def books(house: House, tenant: Tenant, accepted: dict[str, str], made: Counter[
     found += [f"{tenant.name}: order {key} was accepted and is not stored" for key in accepted if key not in stored]
     states = house.rows(
         """SELECT state, count(*) FROM outbox WHERE tenant = %s AND kind = 'order'
-             AND (state <> 'acknowledged' OR lease_id IS NOT NULL) GROUP BY state""",
+             AND (state NOT IN ('acknowledged', 'superseded') OR lease_id IS NOT NULL) GROUP BY state""",
         tenant.name,
     )
     found += [f"{tenant.name}: {number} messages are left {state}" for state, number in states]
@@ -76,3 +82,30 @@ def failures_told(house: House, tenant: Tenant) -> dict[str, int]:
             tenant.name,
         )
     }
+
+
+def order_of_revisions(house: House, tenant: Tenant, accepted: dict[str, int]) -> list[str]:
+    """The states of one order go out in the order in which they were accepted, and the last one arrives."""
+    rows = house.rows(
+        """SELECT key, revision_no, before FROM (
+               SELECT o.key, o.revision_no, c.seq,
+                      lag(o.revision_no) OVER (PARTITION BY o.key ORDER BY c.seq) AS before
+               FROM outbox_change c JOIN outbox o ON o.tenant = c.tenant AND o.id = c.outbox_id
+               WHERE o.tenant = %s AND o.kind = 'order' AND c.state = 'sending') AS sent
+           WHERE before > revision_no""",
+        tenant.name,
+    )
+    found = [f"{tenant.name}: order {key}: revision {after} was sent after {before}" for key, after, before in rows]
+    done = {
+        str(key): int(str(number))
+        for key, number in house.rows(
+            """SELECT key, max(revision_no) FROM outbox
+               WHERE tenant = %s AND kind = 'order' AND state = 'acknowledged' GROUP BY key""",
+            tenant.name,
+        )
+    }
+    return found + [
+        f"{tenant.name}: order {key}: revision {number} was accepted, {done.get(key, 0)} confirmed"
+        for key, number in accepted.items()
+        if done.get(key, 0) < number
+    ]
