@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lxml import etree
-from xxhash import xxh3_64
+from xxhash import xxh3_64, xxh3_64_intdigest
 
 from syncd.commerceml.encoding import let_go
 from syncd.commerceml.known import Known
@@ -236,20 +236,23 @@ class _Scan:
         del last
         buffer, track, owner = self._buffer, self._track, self._owner
         assert track is not None
-        follows, find_start, end_before = track.follows, self._find_start, self._end_before
         aside = owner.hands and track.ready
         out: list[bytes] = []
         done = kept = 0  # what lies before `done` is settled; from `kept` on it goes to the parser
         at = self._find_start(0, len(buffer))
         while at >= 0 and not buffer[done:at].strip():
-            following = find_start(at + 1, len(buffer))
-            end = end_before(at, following)
+            begin, at, end = at, *self._follow(track, at)
+            if at > begin:
+                if kept < done:
+                    out.append(buffer[kept:done])
+                done = kept = end
+            following = self._find_start(at + 1, len(buffer))
+            end = self._end_before(at, following)
             if end < 0:
                 break
-            record = buffer[at:end]
-            if follows(record) or self._leaves(track, record, at, end, aside=aside):
-                if kept < at:
-                    out.append(buffer[kept:at])
+            if self._leaves(track, buffer[at:end], at, end, aside=aside):
+                if kept < done:
+                    out.append(buffer[kept:done])
                 kept = end
             elif owner.hands:  # the reader is to take it up before the next one is looked at
                 done, at = end, following
@@ -257,18 +260,48 @@ class _Scan:
             done, at = end, following
         owner.cut |= kept > 0
         out.append(buffer[kept:done])
-        rest = self._drop(done)
-        if self._nested or len(rest) > RECORD_LIMIT:
-            out.append(self._give_up())
-        elif at < 0 and rest.lstrip()[:2] == b"</":
-            self._step = self._look_for_container  # the list of records ended
-        elif at >= 0 and buffer[done:at].strip():
-            self._step = self._look_for_container
-        elif not done:
+        gap = b"" if at < 0 else buffer[done:at].strip()
+        tail = self._after(self._drop(done), more=at >= 0, gap=gap)
+        if tail is None and not done:
             return None
         if self._step != self._cut_records:
             owner.hand_over(ELEMENTS[self._kind], last=True)
-        return b"".join(out)
+        return b"".join((*out, tail or b""))
+
+    def _after(self, rest: bytes, *, more: bool, gap: bytes) -> bytes | None:
+        """Decide what comes after the records that are settled; ``None``: more of them. ``more`` tells whether
+        another one begins in the rest, ``gap`` what but spaces stands before it.
+        """
+        if self._nested or len(rest) > RECORD_LIMIT:
+            return self._give_up()
+        if gap or (not more and rest.lstrip()[:2] == b"</"):
+            self._step = self._look_for_container  # the list of records ended
+            return b""
+        return None
+
+    def _follow(self, track: Track, at: int) -> tuple[int, int]:
+        """Skip unchanged records from ``at`` on that came in this order the last time too, as long as another one
+        begins behind them. Returns where that one begins, and where the last one skipped ends.
+        """
+        buffer, start, end, context = self._buffer, self._start, self._end, track.context
+        find, rfind, size, ending = buffer.find, buffer.rfind, len(start), len(end)
+        stop = at
+
+        def matches(value: int) -> bool:
+            nonlocal at, stop
+            following = find(start, at + size)
+            if following < 0 or buffer[following + size : following + size + 1] not in _AFTER_NAME:
+                return False
+            ends = rfind(end, at, following) + ending
+            if ends < ending or xxh3_64_intdigest(buffer[at:ends], context) != value:
+                return False
+            if buffer[ends:following].strip():
+                return False
+            at, stop = following, ends
+            return True
+
+        track.follow(matches)
+        return at, stop
 
     def _leaves(self, track: Track, record: bytes, at: int, end: int, *, aside: bool) -> bool:
         """Whether the record at ``at`` is not for the reader: it is unchanged, or put aside."""

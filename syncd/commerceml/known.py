@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -71,6 +72,7 @@ class Known:
     _sorted: array[int] | None = None
     _sorted_at: array[int] = field(default_factory=_longs)
     _order: array[int] = field(default_factory=_positions)
+    """Runs of records as they came: the first one's position, how many, and whether among fresh ones."""
     _fresh_keys: array[int] = field(default_factory=_longs)
     _fresh_values: array[int] = field(default_factory=_longs)
     _fresh_numbers: array[int] = field(default_factory=_shorts)
@@ -86,18 +88,20 @@ class Known:
         """Whether anything is to be stored anew."""
         return bool(self._fresh_keys) or READ in self._states
 
-    def skip_next(self, value: int) -> int:
-        """The same as ``skip`` for a record of which only the value is known: when it is the one after the one before
-        it, its key, else -1. The value is a hash of the ``Ид`` too.
+    def follow(self, matches: Callable[[int], bool]) -> array[int]:
+        """Skip records from the one after the one before on, as long as ``matches`` says of the value of the next one
+        that it is there. The value is a hash of the ``Ид`` too. Returns their keys.
         """
-        at = self._expected
-        if at >= len(self.values) or self.values[at] != value or self._states[at] != UNSEEN:
-            return -1
-        self._expected = at + 1
-        self._states[at] = SKIPPED
-        self._skipped[self.signature_numbers[at]] += 1
-        self._order.append(at)
-        return self.keys[at]
+        begin = at = self._expected
+        values, states, known = self.values, self._states, len(self.values)
+        while at < known and states[at] == UNSEEN and matches(values[at]):
+            at += 1
+        if at > begin:
+            self._expected = at
+            states[begin:at] = bytes((SKIPPED,)) * (at - begin)
+            self._skipped.update(self.signature_numbers[begin:at])
+            self._in_order(begin, at - begin)
+        return self.keys[begin:at]
 
     def skip(self, key: int, value: int) -> bool:
         """Whether the record may be skipped: its bytes are those of the last time, and nobody spoke of it since."""
@@ -112,7 +116,7 @@ class Known:
             if state == UNSEEN:
                 self._states[at] = SKIPPED
                 self._skipped[self.signature_numbers[at]] += 1
-                self._order.append(at)
+                self._in_order(at, 1)
             return True
         self._drop(at)
         return False
@@ -147,8 +151,16 @@ class Known:
         self._fresh_keys.append(key)
         self._fresh_values.append(value)
         self._fresh_numbers.append(NO_SIGNATURE)
-        self._order.append(-slot - 1)
+        self._in_order(slot, 1, fresh=True)
         return slot
+
+    def _in_order(self, first: int, count: int, *, fresh: bool = False) -> None:
+        """These came next; runs of neighbours cost no more than one."""
+        order = self._order
+        if order and order[-1] == fresh and order[-3] + order[-2] == first:
+            order[-2] += count
+        else:
+            order.extend((first, count, fresh))
 
     def learn(self, slot: int, signature: Signature) -> None:
         """The record was read and was good: next time it may be skipped."""
@@ -190,21 +202,27 @@ class Known:
             return self
         keys, values, numbers = array("Q"), array("Q"), array("H")
         repeated = self._repeated()
-        for position in self._order:
-            if position >= 0:
+        for position, is_fresh in self._came():
+            if not is_fresh:
                 if self._states[position] == SKIPPED:
                     self._keep(position, keys, values, numbers)
                 continue
-            slot = -position - 1
-            key = self._fresh_keys[slot]
-            if self._fresh_numbers[slot] != NO_SIGNATURE and repeated.get(key, slot) == slot:
+            key = self._fresh_keys[position]
+            if self._fresh_numbers[position] != NO_SIGNATURE and repeated.get(key, position) == position:
                 keys.append(key)
-                values.append(self._fresh_values[slot])
-                numbers.append(self._fresh_numbers[slot])
+                values.append(self._fresh_values[position])
+                numbers.append(self._fresh_numbers[position])
         for position, state in enumerate(self._states):
             if state == UNSEEN:
                 self._keep(position, keys, values, numbers)
         return Known(keys, values, numbers, self.signatures, self.labels)
+
+    def _came(self) -> Iterator[tuple[int, bool]]:
+        """Positions of records in the order in which they came, and whether they are those of fresh ones."""
+        order = self._order
+        for at in range(0, len(order), 3):
+            for position in range(order[at], order[at] + order[at + 1]):
+                yield position, bool(order[at + 2])
 
     def _keep(self, position: int, keys: array[int], values: array[int], numbers: array[int]) -> None:
         keys.append(self.keys[position])

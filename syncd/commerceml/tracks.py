@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xxhash import xxh3_64_intdigest
@@ -72,17 +73,16 @@ class Track:
         self.ready = False
         self.seen.append(Seen(catalogue_id, self.known.labels.setdefault(label, set())))
 
-    def follows(self, record: bytes) -> bool:
-        """Whether this record is the one that came here the last time too, unchanged: then it is remembered as stated,
-        and nobody needs to look for its Ид.
+    def follow(self, matches: Callable[[int], bool]) -> bool:
+        """Skip the records that came here the last time too, unchanged: they are remembered as stated, and nobody needs
+        to look for their Ид. ``matches`` tells of a value whether the next record has it.
         """
         if self.encoding != "utf-8":  # what is stated is remembered by the hash of the Ид in UTF-8
             return False
-        key = self.known.skip_next(xxh3_64_intdigest(record, self.context))
-        if key < 0:
-            return False
-        self.seen[-1].hashes.append(key ^ self._mask)
-        return True
+        keys = self.known.follow(matches)
+        mask = self._mask
+        self.seen[-1].hashes.extend([key ^ mask for key in keys])
+        return bool(keys)
 
     def unchanged(self, record: bytes, identity: bytes | None) -> bool:
         """Whether this record may be cut out: then it is remembered as stated."""

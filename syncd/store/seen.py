@@ -83,10 +83,20 @@ def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) 
     with conn.transaction(), conn.cursor(name="seen", binary=True) as cursor:
         cursor.itersize = 4
         for row in cursor.execute(query, parameters):
-            waiting.extend(unpack(row["keys"]))
+            keys = unpack(row["keys"])
+            if not found and not waiting:
+                found = keys  # a package's own are in order
+                continue
+            waiting.extend(keys)
             if len(waiting) > max(_CHUNK, len(found)):  # many small packages are merged at once, not one by one
-                found, waiting = distinct(heapq.merge(found, _sorted(waiting))), array("Q")
-    return distinct(heapq.merge(found, _sorted(waiting))) if found else _ordered(waiting)
+                found, waiting = _merged(found, waiting), array("Q")
+    return _merged(found, waiting) if waiting else found
+
+
+def _merged(ordered: array[int], more: array[int]) -> array[int]:
+    if len(ordered) + len(more) <= _CHUNK:
+        return _ordered(ordered + more)
+    return distinct(heapq.merge(ordered, _sorted(more)))
 
 
 def members(ordered: array[int]) -> Callable[[str], bool]:

@@ -123,8 +123,9 @@ class Seen:
         self.stated[target] += self.stated.pop(source, 0)
 
     def take(self, other: Seen) -> None:
-        """Add what another one holds."""
+        """Add what another one holds, which is not to be used after it: its arrays may be ours then."""
         for scope, keys in other.keys.items():
-            self.keys.setdefault(scope, array("Q")).extend(keys)
+            if self.keys.setdefault(scope, keys) is not keys:
+                self.keys[scope].extend(keys)
             self.portions.setdefault(scope, set()).update(other.portions.get(scope, ()))
         self.stated.update(other.stated)
