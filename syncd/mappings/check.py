@@ -80,7 +80,7 @@ class _Source:
         set_, table = split(name)
         shape = self.base.shape(set_)
         if shape is None:
-            advice = hint(name, [*self.base.sets, in_odata(name)] if "." in name else self.base.sets)
+            advice = hint(name, [*self.base.sets, in_odata(name)]) if "." in name else hint(set_, self.base.sets)
             raise MappingError("E721", place=place, key=set_, hint=advice)
         calls = [call for call, f in self.base.calls(set_).items() if not f.writes]
         if table:

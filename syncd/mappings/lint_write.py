@@ -35,7 +35,11 @@ def lint_write(write: Write, section: str, tree: Tree) -> Iterator[MappingError]
     if not write.marker:
         en = "without a marker an order whose answer was lost would be written twice"
         ru = "без метки заказ, ответ на который потерялся, записался бы дважды"
-        yield MappingError("E730", place=tree.place, key="marker", detail=tr(en, ru), hint="")
+        advice = tr(
+            " Write `marker: ` and a text property of the document, 36 characters or longer.",
+            " Допишите `marker: ` и строковый реквизит документа длиной от 36 символов.",
+        )
+        yield MappingError("E730", place=tree.place, key="marker", detail=tr(en, ru), hint=advice)
     known = (*ORDER_FIELDS, *(f"refs.{name}" for name in write.references))
     yield from _written(write.fields, known, tree.at(("fields",)))
     for name, reference in write.references.items():

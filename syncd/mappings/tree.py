@@ -160,7 +160,44 @@ def _trouble(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or str(error)
     if "\\t" in problem:
         return tr("a tab is used for indentation; use spaces", "отступ сделан табуляцией; нужны пробелы")
+    for said, (en, ru) in _TROUBLES.items():
+        if said in problem:
+            return tr(en, ru)
     return tr(f"this is no YAML: {problem}", f"это не YAML: {problem}")
+
+
+_TROUBLES: Final = {
+    "mapping values are not allowed": (
+        ("a colon that fits nothing: keys of one section stand exactly below each other, and behind a colon there is a "
+        "space (`sku: Code`); look at the line above too"),
+        ("лишнее двоеточие: ключи одного раздела стоят строго друг под другом, после двоеточия нужен пробел "
+        "(`sku: Code`); посмотрите и строку выше"),
+    ),
+    "could not find expected ':'": (
+        "a key without a colon: write `sku: Code`; look at the line above too",
+        "ключ без двоеточия: пишите `sku: Code`; посмотрите и строку выше",
+    ),
+    "found unexpected end of stream": (
+        "a quote is not closed", "кавычка не закрыта"
+    ),
+    "expected ',' or '}'": (
+        "a brace { is not closed, or a comma is missing; look at the line above too",
+        "не закрыта скобка { или не хватает запятой; посмотрите и строку выше",
+    ),
+    "expected ',' or ']'": (
+        "a bracket [ is not closed, or a comma is missing; look at the line above too",
+        "не закрыта скобка [ или не хватает запятой; посмотрите и строку выше",
+    ),
+    "expected <block end>": (
+        ("this does not fit what stands above: an indentation differs from that of its neighbours, or a quote is not "
+        "closed"),
+        "это не сходится со строками выше: отступ не как у соседних строк, или не закрыта кавычка",
+    ),
+    "found character '%'": ("% must stand in quotes", "% нужно взять в кавычки"),
+    "found character '@'": ("@ must stand in quotes", "@ нужно взять в кавычки"),
+    "found character '`'": ("` must stand in quotes", "` нужно взять в кавычки"),
+}  # fmt: skip
+"""What the parser says of usual slips, and what a person would."""
 
 
 def nodes(tree: Tree) -> Iterator[Tree]:

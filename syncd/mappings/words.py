@@ -34,6 +34,8 @@ TABLES: Final = {
     "СрезПоследних": "SliceLast", "СрезПервых": "SliceFirst",
 }  # fmt: skip
 """Virtual tables as queries of 1C call them, to their names in OData."""
+_ALIKE: Final = str.maketrans("aceopxykmhtb", "асеорхукмнтв")
+"""Small Latin letters to the Cyrillic ones that they, or their capitals, look like."""
 _SUFFIXES: Final = ("_Key", "_Type", "Balance", "Turnover", "____Presentation")
 
 
@@ -90,6 +92,8 @@ def nearest(name: str, known: Iterable[str], *, count: int = 1) -> list[str]:
         return [translated]
     wanted = folded(name)
     same = [other for other in names if folded(other) == wanted or folded(_bare(other)) == folded(_bare(name))]
+    looks = skeleton(name)
+    same += [other for other in names if skeleton(other) == looks]
     close = difflib.get_close_matches(wanted, {folded(other): other for other in names}, count, 0.7)
     by_folded = {folded(other): other for other in names}
     found = [*same, *(by_folded[word] for word in close)]
@@ -98,6 +102,19 @@ def nearest(name: str, known: Iterable[str], *, count: int = 1) -> list[str]:
         ranked = sorted((rank, other) for other in names if asked and (rank := matches(asked, other)) is not None)
         found = [other for _, other in ranked]
     return list(dict.fromkeys(found))[:count]
+
+
+def skeleton(name: str) -> str:
+    """What a name looks like: letters that are the same to the eye are the same, Latin or Cyrillic."""
+    return folded(name).translate(_ALIKE)
+
+
+def mixed(name: str, meant: str) -> str:
+    """Letters of a name that are Latin where the meant one has Cyrillic ones, or the other way round; else nothing."""
+    if len(name) != len(meant) or skeleton(name) != skeleton(meant):
+        return ""
+    pairs = zip(name, meant, strict=True)
+    return "".join(dict.fromkeys(one for one, other in pairs if folded(one) != folded(other)))
 
 
 def _bare(name: str) -> str:
@@ -111,7 +128,13 @@ def hint(name: str, known: Iterable[str], *, most: int = 12) -> str:
     names = list(known)
     near = nearest(name, names)
     if near:
-        return tr(f" Did you mean {near[0]}?", f" Возможно, {near[0]}?")
+        said = tr(f" Did you mean {near[0]}?", f" Возможно, {near[0]}?")
+        if letters := mixed(name, near[0]):
+            latin = letters.isascii()
+            en = f" It is typed with {'Latin' if latin else 'Cyrillic'} letters: {letters}."
+            ru = f" Набрано {'латинскими' if latin else 'русскими'} буквами: {letters}."
+            said += tr(en, ru)
+        return said
     if names and len(names) <= most:
         listed = ", ".join(names)
         return tr(f" Known: {listed}.", f" Есть: {listed}.")
