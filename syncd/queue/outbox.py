@@ -36,6 +36,15 @@ class Message:
     attempt: int
 
 
+FIRST_TAKER: Final = """
+    SELECT e.id FROM endpoint e
+    WHERE e.tenant = %(t)s AND %(kind)s = ANY(e.takes) AND e.disabled_at IS NULL
+      AND (%(infobase)s::uuid IS NULL OR e.infobase_id = %(infobase)s)
+    ORDER BY e.created_at, e.id LIMIT 1
+"""
+"""The endpoint a new message goes to."""
+
+
 def enqueue(
     conn: Conn, tenant: str, *, kind: str, key: str, revision_no: int = 1, infobase_id: UUID | None = None,
     endpoint_id: UUID | None = None, payload: Mapping[str, Any] | None = None,
@@ -51,13 +60,10 @@ def enqueue(
     made = new_id()
     execute(
         conn,
-        """INSERT INTO outbox (tenant, id, infobase_id, kind, key, revision_no, payload, endpoint_id)
-           VALUES (%(t)s, %(id)s, %(infobase)s, %(kind)s, %(key)s, %(revision)s, %(payload)s,
-                   coalesce((SELECT g.id FROM endpoint g WHERE g.tenant = %(t)s AND g.id = %(endpoint)s), (
-                       SELECT e.id FROM endpoint e
-                       WHERE e.tenant = %(t)s AND %(kind)s = ANY(e.takes) AND e.disabled_at IS NULL
-                         AND (%(infobase)s::uuid IS NULL OR e.infobase_id = %(infobase)s)
-                       ORDER BY e.created_at, e.id LIMIT 1)))""",
+        f"""INSERT INTO outbox (tenant, id, infobase_id, kind, key, revision_no, payload, endpoint_id)
+            VALUES (%(t)s, %(id)s, %(infobase)s, %(kind)s, %(key)s, %(revision)s, %(payload)s,
+                    coalesce((SELECT g.id FROM endpoint g WHERE g.tenant = %(t)s AND g.id = %(endpoint)s),
+                             ({FIRST_TAKER})))""",  # noqa: S608 - constants only
         t=tenant, id=made, infobase=infobase_id, kind=kind, key=key, revision=revision_no, endpoint=endpoint_id,
         payload=Jsonb(dict(payload)) if payload is not None else None,
     )  # fmt: skip

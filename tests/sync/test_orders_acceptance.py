@@ -20,16 +20,25 @@ def key(site: Site) -> str:
 
 
 @contextmanager
-def locked(site: Site, table: str) -> Iterator[Callable[[int], None]]:
-    """The table cannot be written until the block ends; gives a wait for so many who would."""
-    with site.ctx.db.dedicated() as conn, conn.transaction():
-        conn.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE".encode())
+def held_up(site: Site) -> Iterator[Callable[[int], None]]:
+    """Orders get no further than to their message until the block ends; gives a wait for so many that wait."""
+    with site.ctx.db.dedicated() as conn:
+        conn.execute(
+            """CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"""
+        )
+        conn.execute("CREATE TRIGGER hold_up BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION hold_up()")
+        conn.execute("SELECT pg_advisory_lock(42)")
 
         def wait(number: int) -> None:
             while site.count("pg_stat_activity", "wait_event_type = 'Lock' AND datname = current_database()") < number:
                 pass
 
-        yield wait
+        try:
+            yield wait
+        finally:
+            conn.execute("SELECT pg_advisory_unlock(42)")
+            conn.execute("DROP FUNCTION hold_up CASCADE")
 
 
 def test_an_order_and_its_message_are_made_together(site: Site, key: str) -> None:
@@ -93,7 +102,7 @@ def test_a_number_that_is_taken_by_another_order_is_refused(site: Site, key: str
 
 def test_a_twin_in_flight_is_told_to_come_again(site: Site, key: str) -> None:
     with ThreadPoolExecutor(2) as hands:
-        with locked(site, "outbox") as wait:
+        with held_up(site) as wait:
             first = hands.submit(site.order, key, "k1", order_body())
             wait(1)
             twin = site.order(key, "k1", order_body())
@@ -106,7 +115,7 @@ def test_a_twin_in_flight_is_told_to_come_again(site: Site, key: str) -> None:
 
 def test_one_order_sent_at_once_under_two_keys_is_one_order(site: Site, key: str) -> None:
     with ThreadPoolExecutor(2) as hands:
-        with locked(site, "outbox") as wait:
+        with held_up(site) as wait:
             first = hands.submit(site.order, key, "k1", order_body())
             wait(1)
             second = hands.submit(site.order, key, "k2", order_body())
@@ -119,7 +128,7 @@ def test_one_order_sent_at_once_under_two_keys_is_one_order(site: Site, key: str
 def test_two_storefronts_with_the_same_number_at_once_have_an_order_each(site: Site, key: str) -> None:
     other = site.key("other")
     with ThreadPoolExecutor(2) as hands:
-        with locked(site, "outbox") as wait:
+        with held_up(site) as wait:
             first = hands.submit(site.order, key, "k1", order_body("7"))
             wait(1)
             second = hands.submit(site.order, other, "k1", order_body("7"))
