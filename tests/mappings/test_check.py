@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,7 @@ from syncd import i18n
 from syncd.errors import MappingError
 from syncd.i18n import Language
 from syncd.mappings.check import check
+from syncd.mappings.compiled import compile_mapping
 from syncd.mappings.lint import lint
 from syncd.mappings.loading import Mapping, read
 from syncd.mappings.metadata import Metadata
@@ -225,3 +227,12 @@ def test_a_path_from_a_row_is_told_to_use_a_lookup(ut: Metadata) -> None:
 def test_an_optional_field_is_left_out_where_the_base_lacks_it(ut: Metadata) -> None:
     text = "extends: ut11\nproducts: {fields: {country: {from: СтранаПроисхождения/Description, optional: true}}}\n"
     assert check(mapping(text), ut) == []
+
+
+def test_an_empty_reference_that_comes_as_null_is_no_mistake(ut: Metadata) -> None:
+    """An expanded reference is null where it is empty, and its link is missing."""
+    made = {source.label: source for source in compile_mapping(mapping(GOOD), ZoneInfo("Europe/Moscow"), base=ut)}
+    row = dict.fromkeys(path.partition("/")[0] for path in made["products"].query.select) | {"Ref_Key": "a"}
+    cells = {cell.field: cell for cell in made["products"].preview(row)}
+    assert row["Марка"] is None
+    assert (cells["brand"].result, cells["brand"].error) == (None, None)

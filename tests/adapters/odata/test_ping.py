@@ -130,3 +130,11 @@ def test_a_base_that_is_away_keeps_no_contract_and_breaks_none(site: Site, clien
 )
 def test_a_configuration_is_known_by_what_it_publishes(sets: list[str], family: str | None) -> None:
     assert ping.configuration(sets) == family
+
+
+def test_a_ping_never_asks_for_metadata() -> None:
+    """They are 16 MB and half a minute on a usual base."""
+    with OdataBase("ut11", size=1).running() as base, Client(Endpoint(base.url, base.user, base.password)) as client:
+        assert ODataPing(client).ping().error is None
+        assert [heard for heard in base.requests if "$metadata" in heard.path] == []
+        assert base.requests
