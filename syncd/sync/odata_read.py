@@ -106,11 +106,9 @@ class SourceReader:
         hidden = self.client.endpoint.allowed_only
         self.newest = ""
         if not self.is_object and self._key() is None:
-            rows = self._table()
+            body = self._table()
             self.whole = not self.narrowed and not hidden
-            for start in range(0, len(rows), ROWS):
-                part = rows[start : start + ROWS]
-                rows[start : start + ROWS] = [None] * len(part)  # type: ignore[list-item] # it is not needed twice
+            for part in answers.parts(body, ROWS, self._types()):
                 yield self.records(part)
             return
         query = self.source.query
@@ -160,7 +158,7 @@ class SourceReader:
     def _bad(self, row: Row, error: MappingError) -> BadRecord:
         return BadRecord(self.source.entity.name, _shown(row), str(error.params.get("path") or ""), 0, error)
 
-    def _table(self) -> list[Row]:
+    def _table(self) -> bytes:
         """A virtual table, or a register whose key is not known: in one answer."""
         query = self.source.query
         options = {"$filter": query.filter} if query.filter else {}
@@ -169,8 +167,7 @@ class SourceReader:
         options |= reading.expanded(query.expand)
         if self.client.endpoint.allowed_only:
             options["allowedOnly"] = "true"
-        body = self.client.get(query.resource, options, kind="table" if query.table else "read")
-        return list(answers.page(body, self._types()).records)
+        return self.client.get(query.resource, options, kind="table" if query.table else "read")
 
     def _key(self) -> tuple[str, ...] | None:
         if self.is_object:

@@ -70,6 +70,7 @@ def merge(state: PullRun) -> Result:
         if name not in state.entities:
             continue
         staged = name in state.stage.entities
+        absent = _remove_absent(state, name, staged=staged)  # first: the merge forgets staged rows that change nothing
         found = counters[name] = (
             merge_entity(conn, name, tenant=tenant, source_seq=state.source_seq, whole_sets=False)
             if staged
@@ -77,7 +78,7 @@ def merge(state: PullRun) -> Result:
         )
         found.failed = state.bad_counts.get(name, 0)
         found.read += found.failed
-        found.removed += _remove_absent(state, name, staged=staged)
+        found.removed += absent
         if name in state.gone:
             found.removed += gone.remove_keys(
                 conn, name, state.gone[name], tenant=tenant, source_seq=state.source_seq

@@ -9,7 +9,7 @@ error, never an empty set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -50,6 +50,35 @@ def page(body: bytes, types: Types | None = None) -> Page:
         raise TransportError("E809", detail=_head(body))
     count = document.get("odata.count")
     return Page(found, None if count is None else whole(count), document.get("odata.nextLink"))
+
+
+class _Rows(msgspec.Struct):
+    """A set whose rows are not read yet."""
+
+    value: list[msgspec.Raw]
+
+
+_rows = msgspec.json.Decoder(_Rows).decode
+
+
+def parts(body: bytes, size: int, types: Types | None = None) -> Iterator[list[Record]]:
+    """Read a set that came in one answer, so many records at a time: all of them at once may take much memory.
+
+    Raises TransportError E809 when this is no whole answer of OData.
+    """
+    if is_xml(body):
+        found = page(body, types).records
+        yield from (found[start : start + size] for start in range(0, len(found), size))
+        return
+    try:
+        rows = _rows(body.removeprefix(BOM)).value
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TransportError("E809", detail=_head(body)) from error
+    for start in range(0, len(rows), size):
+        made = [_decode(row) for row in rows[start : start + size]]
+        if not set(map(type, made)) <= {dict}:
+            raise TransportError("E809", detail=_head(body))
+        yield made
 
 
 def record(body: bytes, types: Types | None = None) -> Record:
