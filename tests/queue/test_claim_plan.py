@@ -9,7 +9,7 @@ import pytest
 from syncd.queue import claims
 from syncd.queue.claims import Floors, Turn
 from syncd.store import endpoints
-from syncd.store.db import Conn, Database, Row, execute
+from syncd.store.db import Conn, Database, Row, every, execute
 from syncd.store.ids import new_id
 
 
@@ -17,14 +17,14 @@ from syncd.store.ids import new_id
 def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The plans of all statements of the next claims."""
     found: list[str] = []
-    real = claims.every
+    real = every
 
     def explained(conn: Conn, query: str, **parameters: Any) -> list[Row]:
         rows = conn.execute(("EXPLAIN (COSTS off) " + query).encode(), parameters).fetchall()
         found.append("\n".join(row["QUERY PLAN"] for row in rows))
         return real(conn, query, **parameters)
 
-    monkeypatch.setattr(claims, "every", explained)
+    monkeypatch.setattr("syncd.queue.claims.every", explained)
     return found
 
 
