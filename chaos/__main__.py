@@ -33,7 +33,8 @@ def show(report: Report) -> None:
              f"сбоев: {report.faults} за {report.seconds:.0f} с, запусков процессов: {report.restarts};"))  # fmt: skip
     asked, lost = report.requests, report.requests_failed
     print(tr(f"orders accepted: {report.accepted} (requests {asked}, unanswered {lost}), changes: {report.changes};",
-             f"принято заказов: {report.accepted} (запросов {asked}, без ответа {lost}), изменений: {report.changes};"))  # fmt: skip
+             f"принято заказов: {report.accepted} (запросов {asked}, без ответа {lost}), "
+             f"изменений: {report.changes};"))  # fmt: skip
     print(tr(f"attempts: {report.attempts}, at rest after {report.rest_seconds:.0f} s",
              f"попыток доставки: {report.attempts}, всё улеглось за {report.rest_seconds:.0f} с"))  # fmt: skip
     if report.problems:

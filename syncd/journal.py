@@ -303,6 +303,7 @@ def prune(conn: Conn, keep_days: int) -> int:
     return execute(
         conn,
         """DELETE FROM journal_default WHERE (tenant, id) IN (
-               SELECT tenant, id FROM journal_default WHERE at < now() - make_interval(days => %(days)s) LIMIT 10000)""",
+               SELECT tenant, id FROM journal_default
+               WHERE at < now() - make_interval(days => %(days)s) LIMIT 10000)""",
         days=keep_days,
     )

@@ -51,8 +51,13 @@ def _document(body: Mapping[str, Any], zone: ZoneInfo) -> OrderDocument:
     )  # fmt: skip
 
 
+def _default(namespace: str) -> Any:
+    """The default namespace of an element; the stubs of lxml do not know that its prefix is ``None``."""
+    return {None: namespace}
+
+
 def _within(element: Element, namespace: str) -> Element:
-    made = etree.Element(f"{{{namespace}}}{element.tag}", nsmap={None: namespace})
+    made = etree.Element(f"{{{namespace}}}{element.tag}", nsmap=_default(namespace))
     made.attrib.update(element.attrib)
     made.text = element.text
     made.extend(_within(child, namespace) for child in element)

@@ -34,7 +34,9 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_id", sa.Uuid(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("action IN ('retry', 'cancel', 'hold', 'release', 'replay')", name=op.f("batch_action_check")),
+        sa.CheckConstraint(
+            "action IN ('retry', 'cancel', 'hold', 'release', 'replay')", name=op.f("batch_action_check")
+        ),
         sa.CheckConstraint("state IN ('running', 'paused', 'done', 'cancelled')", name=op.f("batch_state_check")),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("batch_pkey")),
     )
@@ -277,7 +279,11 @@ def upgrade() -> None:
     op.execute(
         "UPDATE schedule_run SET state = 'done' WHERE finished_at IS NOT NULL OR started_at < now() - interval '1 hour'"
     )
-    op.create_check_constraint(op.f("schedule_run_state_check"), "schedule_run", "state IN ('queued', 'running', 'done', 'skipped')")
-    op.create_check_constraint(op.f("schedule_run_outcome_check"), "schedule_run", "outcome IN ('ok', 'partial', 'failed', 'skipped')")
+    op.create_check_constraint(
+        op.f("schedule_run_state_check"), "schedule_run", "state IN ('queued', 'running', 'done', 'skipped')"
+    )
+    op.create_check_constraint(
+        op.f("schedule_run_outcome_check"), "schedule_run", "outcome IN ('ok', 'partial', 'failed', 'skipped')"
+    )
     op.drop_constraint("schedule_run_pkey", "schedule_run", type_="primary")
     op.create_primary_key("schedule_run_pkey", "schedule_run", ["tenant", "schedule", "fire_at"])
