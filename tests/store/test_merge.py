@@ -11,12 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.model.records import Record, WholeSet
+from syncd.store import merge as merging
 from syncd.store.db import Database, Row, every
 from syncd.store.merge import Counters
 
 from .conftest import Merge, merge_into
 
 TABLES = {"product": "products", "offer": "offers", "price": "prices", "stock": "stocks"}
+
+
+@pytest.fixture(autouse=True, params=["looked up", "joined"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few staged rows are looked up one by one, many are joined; which it is must make no difference."""
+    few = request.param == "looked up"
+    monkeypatch.setattr(merging, "_are_few", lambda *_: few)
 
 
 def product(id_: str = "p", *, deleted: bool = False, extra: dict[str, Any] | None = None, **fields: Any) -> Record:
