@@ -111,7 +111,7 @@ def place(
         raise RequestError("E301", status=400)
     order = _stated_order(body, body.number or idempotency_key.strip()[:100])
     accepted = use_case.accept(ctx, key, idempotency_key.strip(), order)
-    with ctx.db.transaction() as conn:
+    with ctx.db.statement() as conn:
         found = _full(conn, key.tenant, accepted.id)
     return _order_answer(found, 200 if accepted.repeated else 201, repeated=accepted.repeated)
 
@@ -133,7 +133,7 @@ def change(
         raise RequestError("E307", status=422, detail="number: the body names another order than the address")
     order = _stated_order(body, number)
     changed = order_changes.change(ctx, key, order, expected=_expected(if_match))
-    with ctx.db.transaction() as conn:
+    with ctx.db.statement() as conn:
         found = _full(conn, key.tenant, changed.id)
     return _order_answer(found, 200, repeated=changed.repeated)
 
@@ -171,7 +171,7 @@ def _expected(if_match: str | None) -> int | None:
 @router.get("/{order_id}", summary="One order: lines, status, delivery, age", response_class=Response)
 def show(ctx: Ctx, key: Reader, order_id: UUID) -> Response:
     """`delivery.state` tells whether 1C has it: pending, sent (handed over), acknowledged (1C confirmed)."""
-    with ctx.db.transaction() as conn:
+    with ctx.db.statement() as conn:
         found = _full(conn, key.tenant, order_id)
     return answer(found, 200, {"ETag": f'"{found["revision"]}"'})
 

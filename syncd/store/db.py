@@ -56,7 +56,9 @@ class Database:
 
     @contextmanager
     def statement(self) -> Iterator[Conn]:
-        """A connection for one statement that is a transaction of its own: one round trip instead of three."""
+        """A connection for one statement (or ``together``) that is a transaction of its own: one round trip instead of
+        three.
+        """
         with self._pool.connection() as connection:
             connection.autocommit = True
             try:

@@ -116,7 +116,7 @@ def accept(ctx: Context, key: ApiKey, idempotency_key: str, order: NewOrder) -> 
                     accepted = _accept(conn, key, idempotency_key, order, generate_number=number_taken)
             break
         except UniqueViolation:
-            # two storefronts sent the same short number at once: the second gets one of ours
+            # another storefront of the company has this short number: this one gets one of ours
             if number_taken:
                 raise
     assert accepted is not None
@@ -129,9 +129,7 @@ _SALES_ORDER: Final = """
     INSERT INTO sales_order (tenant, id, storefront, number, exchange_number, status, currency, amount, customer,
                              lines, comment, requisites, body_hash, extra)
     SELECT %(t)s, %(id)s, %(storefront)s, %(number)s,
-           CASE WHEN %(own)s::text IS NULL OR EXISTS (
-                    SELECT FROM sales_order WHERE tenant = %(t)s AND exchange_number = %(own)s)
-                THEN 'S' || lpad(nextval('order_number_seq')::text, 10, '0') ELSE %(own)s END,
+           coalesce(%(own)s, 'S' || lpad(nextval('order_number_seq')::text, 10, '0')),
            'new', %(currency)s, %(amount)s, %(customer)s, %(lines)s, %(comment)s, %(requisites)s, %(digest)s,
            %(extra)s
 """
