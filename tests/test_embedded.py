@@ -63,6 +63,13 @@ def postmaster(home: Path) -> psutil.Process:
     return psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split("\n")[0]))
 
 
+def end(process: psutil.Process) -> None:
+    """Kill it, and wait until it is dead: the signal takes its time on a busy machine."""
+    process.kill()
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        pass
+
+
 def running(home: Path) -> int:
     return len(processes("postgres", home / "postgres") + processes("valkey-server", home / "valkey"))
 
@@ -157,7 +164,7 @@ def test_a_killed_postgres_comes_back_with_what_was_committed(place: Path) -> No
     with embedded.start(place) as servers:
         with psycopg.connect(servers.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
-        postmaster(place).kill()
+        end(postmaster(place))
         assert servers.ensure_alive() == ("Postgres",)
         assert servers.ensure_alive() == ()
         assert ask(servers.database_url, "SELECT n FROM kept") == 7
@@ -174,7 +181,7 @@ def test_a_backend_that_outlives_a_killed_postgres_does_not_keep_it_down(place: 
         active = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%generate_series(1, %' AND state = 'active'"
         while ask(servers.database_url, active + " AND pid <> pg_backend_pid()") == 0:
             pass
-        postmaster(place).kill()
+        end(postmaster(place))
         assert servers.ensure_alive() == ("Postgres",)
         busy.join(30)
         assert not busy.is_alive()
@@ -184,7 +191,7 @@ def test_a_backend_that_outlives_a_killed_postgres_does_not_keep_it_down(place: 
 def test_a_stale_pid_file_that_names_a_stranger_harms_neither(place: Path) -> None:
     with embedded.start(place) as servers:
         lines = (place / "postgres" / "postmaster.pid").read_text().split("\n")
-        postmaster(place).kill()
+        end(postmaster(place))
         stranger = subprocess.Popen(["/bin/sh", "-c", "read line"], stdin=subprocess.PIPE)
         (place / "postgres" / "postmaster.pid").write_text("\n".join([str(stranger.pid), *lines[1:]]))
         assert servers.ensure_alive() == ("Postgres",)
