@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -39,7 +40,7 @@ KIND = {"a": "http_service", "b": "webhook", "c": "soap"}
 KINDS = sorted(set(KIND.values()))
 TAKE_OVER: dict[str, list[str]] = {"look_up": ["http_service"], "repeat": ["webhook"], "decide": ["soap"]}
 CONCURRENCY = 2
-RULES = Policy(delays=(1.0, 2.0), attempts=3, looks=(1.0, 2.0), away=1.0)
+RULES = Policy(delays=(1000.0, 2000.0), attempts=3, looks=(1000.0, 2000.0), away=1000.0)  # over only when said so
 
 
 @dataclass
@@ -145,7 +146,7 @@ class OutboxMachine(RuleBasedStateMachine):
         worker = self.workers[which]
         with self.database.transaction() as conn:
             got = claim(
-                conn, worker=worker.id, free=free, lease=60, kinds=KINDS, floors=worker.floors, turn=worker.turn,
+                conn, worker=worker.id, free=free, lease=3600, kinds=KINDS, floors=worker.floors, turn=worker.turn,
             )  # fmt: skip
             live = every(
                 conn,
@@ -355,7 +356,7 @@ class OutboxMachine(RuleBasedStateMachine):
         with self.database.transaction() as conn:
             until = datetime.now(UTC) + timedelta(seconds=seconds)
             endpoints.close_until(conn, tenant, self.endpoints[tenant], until, "E901")
-            got = claim(conn, worker=new_id(), free=10, lease=60, kinds=KINDS, floors=Floors(), turn=Turn())
+            got = claim(conn, worker=new_id(), free=10, lease=3600, kinds=KINDS, floors=Floors(), turn=Turn())
             assert all(each.tenant != tenant for each in got)
             finish.give_back(conn, got, by="test")
             execute(conn, "UPDATE endpoint SET closed_until = NULL WHERE id = %(id)s", id=self.endpoints[tenant])
@@ -400,7 +401,7 @@ class OutboxMachine(RuleBasedStateMachine):
             self.time_passes()
             with self.database.transaction() as conn:
                 found = claim(
-                    conn, worker=survivor.id, free=20, lease=60, kinds=KINDS, floors=survivor.floors,
+                    conn, worker=survivor.id, free=20, lease=3600, kinds=KINDS, floors=survivor.floors,
                     turn=survivor.turn,
                 )  # fmt: skip
             for each in found:
@@ -444,12 +445,20 @@ def test_the_outbox_keeps_its_promises_whatever_happens(database_url: str) -> No
     database = Database(database_url, size=4)
     try:
         machine: Any = type("Machine", (OutboxMachine,), {"database": database})
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=50, stateful_step_count=50, deadline=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-            ),
-        )  # fmt: skip
+        for chance in range(3):
+            try:
+                run_state_machine_as_test(
+                    machine,
+                    settings=settings(
+                        max_examples=50, stateful_step_count=50, deadline=None,
+                        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+                    ),
+                )  # fmt: skip
+            except FlakyStrategyDefinition:
+                # ids are random, and ties are broken by them: the same choices met another order. Begin anew
+                if chance == 2:
+                    raise
+            else:
+                break
     finally:
         database.close()
