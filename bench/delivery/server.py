@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from syncd.api.app import context_of, make_app
 from syncd.api.auth import api_key
-from syncd.api.server import _run
+from syncd.api.server import run
 from syncd.config import Settings
 from syncd.log import GRANIAN_LOGGING
 from syncd.store.access import ApiKey
@@ -47,7 +47,7 @@ def main() -> None:
         application(url), address="127.0.0.1", port=port, interface=Interfaces.ASGI, backlog=1024,
         log_dictconfig=GRANIAN_LOGGING, websockets=False,
     )  # fmt: skip
-    asyncio.run(_run(server, Settings().api.threads, stop))
+    asyncio.run(run(server, Settings().api.threads, stop))
 
 
 if __name__ == "__main__":

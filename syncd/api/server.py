@@ -46,12 +46,13 @@ def serve(
         websockets=False,
     )
     try:
-        asyncio.run(_run(server, settings.api.threads, stop))
+        asyncio.run(run(server, settings.api.threads, stop))
     finally:
         ctx.db.close()
 
 
-async def _run(server: Server, threads: int, stop: threading.Event) -> None:
+async def run(server: Server, threads: int, stop: threading.Event) -> None:
+    """Serve with so many threads until ``stop`` is set."""
     import anyio.to_thread
 
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads

@@ -28,11 +28,6 @@ def floor_of(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-def moment_of(id_: UUID) -> datetime:
-    """When a UUIDv7 was made, to the millisecond."""
-    return datetime.fromtimestamp((id_.int >> 80) / 1000, UTC)
-
-
 def monday(moment: datetime) -> datetime:
     """The beginning of a moment's week, in UTC."""
     return _MONDAY + ((moment - _MONDAY) // _WEEK) * _WEEK

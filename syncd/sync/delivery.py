@@ -87,12 +87,16 @@ class Deliverer:
         """Look for work now."""
         self._bell.set()
 
-    def run(self) -> None:
-        """Deliver until ``stop``. Raises what Postgres raises when it is away: call it again."""
+    def start(self) -> None:
+        """Let the threads begin; a second call does nothing. ``run`` does it itself."""
         if not self._started:
             self._started = True
             for thread in self._threads:
                 thread.start()
+
+    def run(self) -> None:
+        """Deliver until ``stop``. Raises what Postgres raises when it is away: call it again."""
+        self.start()
         rung = False
         while not self._stopping.is_set():
             if not self.step():

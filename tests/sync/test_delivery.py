@@ -67,10 +67,7 @@ class Shop:
 
     def until(self, true: Callable[[], bool], what: str) -> None:
         """Let the loop go round until something is so."""
-        if not self.deliverer._started:
-            self.deliverer._started = True
-            for thread in self.deliverer._threads:
-                thread.start()
+        self.deliverer.start()
         deadline = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < deadline, f"in vain: {what}"
@@ -303,8 +300,7 @@ def test_an_import_that_confirms_an_order_and_its_look_up_do_not_wait_for_each_o
     with psycopg.connect(shop.ctx.db.url, row_factory=dict_row) as importing:
         importing.execute("SET lock_timeout = '300ms'")
         importing.execute("SELECT FROM sales_order FOR UPDATE")
-        for thread in worker._threads:
-            thread.start()
+        worker.start()
         waits = "SELECT 1 AS x FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         until(lambda: bool(shop.rows(waits)))
         assert outbox.confirm_key(importing, "default", "order", key, by="exchange")

@@ -84,10 +84,7 @@ class Shop:
     def until(self, true: Callable[[], bool], what: str, by: Deliverer | None = None) -> None:
         """Let a loop go round until something is so."""
         loop = by or self.deliverer
-        if not loop._started:
-            loop._started = True
-            for thread in loop._threads:
-                thread.start()
+        loop.start()
 
         def ask() -> bool:
             loop.step()
