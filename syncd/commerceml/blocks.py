@@ -23,10 +23,10 @@ def is_deleted_status(text: str | None) -> bool:
     return bool(text) and text is not None and text.strip().casefold() in _DELETED
 
 
-def add_barcodes(element: Element, barcodes: list[str]) -> None:
+def add_barcodes(text: str | None, barcodes: list[str]) -> None:
     """Append the barcodes of one element; several stand in it separated by comma or semicolon."""
-    if element.text:
-        barcodes.extend(code for code in _BARCODE_SEPARATORS.split(element.text) if code and code not in barcodes)
+    if text:
+        barcodes.extend(code for code in _BARCODE_SEPARATORS.split(text) if code and code not in barcodes)
 
 
 def unit(element: Element) -> dict[str, Any]:

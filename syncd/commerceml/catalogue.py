@@ -15,7 +15,7 @@ from syncd.commerceml.values import base_id, text_of
 from syncd.errors import DataError
 from syncd.model.records import Item, Record
 
-_TEXTS = {
+TEXTS = {
     **parts.TEXTS,
     "ПолноеНаименование": "full_name",
     "Описание": "description",
@@ -23,7 +23,7 @@ _TEXTS = {
     "Страна": "country",
     "СтранаПроисхождения": "country",
 }
-_PARTS: dict[str, parts.Part] = {
+PARTS: dict[str, parts.Part] = {
     **parts.COMMON,
     "Группы": parts.groups,
     "СтавкиНалогов": parts.tax,
@@ -49,10 +49,10 @@ def read_product(element: Element, context: Context, line: int) -> list[Item]:
     related: list[Element] = []
     for item in element:
         name = NAMES[item.tag]
-        if name in _TEXTS:
-            fields[_TEXTS[name]] = text_of(item)
-        elif name in _PARTS:
-            _PARTS[name](item, fields, extra)
+        if name in TEXTS:
+            fields[TEXTS[name]] = text_of(item)
+        elif name in PARTS:
+            PARTS[name](item, fields, extra)
         elif name in parts.SELLING:
             selling = True
         elif name in KINDS:
@@ -63,10 +63,7 @@ def read_product(element: Element, context: Context, line: int) -> list[Item]:
     if not identity:
         raise DataError("E211", element="Товар")
     gone = fields.pop("deleted", False) or blocks.is_deleted_status(element.get("Статус"))
-    if "requisites" in fields:
-        blocks.lift_requisites(fields["requisites"], fields, _LIFTED)
-    if context.catalogue_id:
-        fields["catalogue_id"] = context.catalogue_id
+    complete(fields, context)
     relations: list[Item] = []
     add_relations(relations, related, identity, extra, context, line)
     out: list[Item] = []
@@ -78,6 +75,14 @@ def read_product(element: Element, context: Context, line: int) -> list[Item]:
     if selling:
         _sell(out, element, identity, context, gone, line)
     return out
+
+
+def complete(fields: dict[str, Any], context: Context) -> None:
+    """Add what stands among the requisites, and outside of the product."""
+    if "requisites" in fields:
+        blocks.lift_requisites(fields["requisites"], fields, _LIFTED)
+    if context.catalogue_id:
+        fields["catalogue_id"] = context.catalogue_id
 
 
 def _variant(identity: str, fields: dict[str, Any], extra: dict[str, Any], gone: bool, line: int) -> Record:

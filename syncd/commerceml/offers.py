@@ -15,8 +15,8 @@ from syncd.commerceml.values import base_id, text_of
 from syncd.errors import DataError
 from syncd.model.records import Item, Record, WholeSet
 
-_PARTS: dict[str, parts.Part] = {**parts.COMMON, "ХарактеристикиТовара": parts.axes}
-_STOCK = parts.SELLING - {"Цены"}
+PARTS: dict[str, parts.Part] = {**parts.COMMON, "ХарактеристикиТовара": parts.axes}
+STOCK = parts.SELLING - {"Цены"}
 _LIFTED = frozenset({"code"})
 
 
@@ -35,8 +35,8 @@ def read_offer(element: Element, context: Context, line: int) -> list[Item]:
             selling = True
         elif name in texts:
             fields[texts[name]] = text_of(item)
-        elif name in _PARTS:
-            _PARTS[name](item, fields, extra)
+        elif name in PARTS:
+            PARTS[name](item, fields, extra)
         else:
             parts.unknown("Предложение", name, item, fields, extra, context)
     identity = base_id(fields.pop("id", ""))
@@ -44,6 +44,16 @@ def read_offer(element: Element, context: Context, line: int) -> list[Item]:
         count_prices(element, context)
         raise DataError("E211", element="Предложение")
     gone = fields.pop("deleted", False) or blocks.is_deleted_status(element.get("Статус"))
+    out: list[Item] = [offer(identity, fields, extra, context, line, gone=gone)]
+    if selling or gone:
+        add_prices_and_stocks(out, element, identity, context, gone, line)
+    return out
+
+
+def offer(
+    identity: str, fields: dict[str, Any], extra: dict[str, Any], context: Context, line: int, *, gone: bool = False
+) -> Record:
+    """The offer itself, of what its children state."""
     stub = not extra and not gone and not fields.keys() - {"version"}
     if stub:
         fields.clear()  # the version of a price says nothing of the offer's
@@ -52,10 +62,7 @@ def read_offer(element: Element, context: Context, line: int) -> list[Item]:
     fields["product_id"], _, fields["variant_id"] = identity.partition("#")
     if context.catalogue_id:
         fields["catalogue_id"] = context.catalogue_id
-    out: list[Item] = [Record("offer", (identity,), fields, extra or None, gone, stub, line)]
-    if selling or gone:
-        add_prices_and_stocks(out, element, identity, context, gone, line)
-    return out
+    return Record("offer", (identity,), fields, extra or None, gone, stub, line)
 
 
 def add_prices_and_stocks(
@@ -71,7 +78,7 @@ def add_prices_and_stocks(
         name = NAMES[item.tag]
         if name == "Цены":
             add_prices(out, item, offer_id, context, line)
-        elif name in _STOCK:
+        elif name in STOCK:
             if stocks is None:
                 stocks = Stocks(offer_id, line)
             stocks.read(name, item)

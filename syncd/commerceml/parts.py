@@ -29,14 +29,19 @@ SELLING = frozenset({"Цены", "Количество", "Остатки", "Ск
 def unknown(
     owner: str, name: str, item: Element, fields: dict[str, Any], extra: dict[str, Any], context: Context
 ) -> None:
-    """Keep a child without a field in ``extra``; the numbered ``ДополнительнаяКартинка…`` are images all the same."""
+    """Keep a child without a field in ``extra``, unless it is a numbered ``ДополнительнаяКартинка…``."""
     if not name:
         return
     context.unknown[f"{owner}/{name}"] += 1
-    if name.startswith("ДополнительнаяКартинка"):
+    if is_image(name):
         image(item, fields, extra)
     else:
         blocks.keep(name, item, extra)
+
+
+def is_image(name: str) -> bool:
+    """Whether a child without a field of its own is an image all the same."""
+    return name.startswith("ДополнительнаяКартинка")
 
 
 def unit(item: Element, fields: dict[str, Any], _extra: dict[str, Any]) -> None:
@@ -63,7 +68,7 @@ def image(item: Element, fields: dict[str, Any], _extra: dict[str, Any]) -> None
 
 def barcode(item: Element, fields: dict[str, Any], _extra: dict[str, Any]) -> None:
     """``Штрихкод``: one or several."""
-    blocks.add_barcodes(item, fields.setdefault("barcodes", []))
+    blocks.add_barcodes(item.text, fields.setdefault("barcodes", []))
 
 
 def properties(item: Element, fields: dict[str, Any], _extra: dict[str, Any]) -> None:

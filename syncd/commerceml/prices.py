@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Context as DecimalContext
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from syncd.commerceml.values import currency, decimal
 from syncd.errors import DataError
 from syncd.model.records import BadRecord, Item, Record, WholeSet
 
-_FIELDS = {
+FIELDS = {
     "ЦенаЗаЕдиницу": "quoted",
     "ИдТипаЦены": "type",
     "Валюта": "currency",
@@ -23,6 +24,9 @@ _FIELDS = {
     "МинКоличество": "minimum",
     "КоличествоОт": "minimum",
 }
+UNITS = frozenset({"Единица", "ИдЕдиницыИзмерения"})
+SHOWN = "Представление"
+"""For people to read, never a number."""
 _PLACES = 6
 _SIX_PLACES = Decimal("0.000001")
 _CENTS = Decimal("0.01")
@@ -60,22 +64,29 @@ def add_prices(out: list[Item], element: Element, offer_id: str, context: Contex
 
 
 def _price(element: Element, offer_id: str, context: Context, line: int) -> Record | None:
-    """One price per base unit; ``None`` where it is zero or empty, which means that there is no price.
-
-    Raises ``DataError`` E212 for what is no number, E214 without a price type.
-    """
     texts: dict[str, str | None] = {}
     unit = ""
     extra: dict[str, Any] = {}
     for item in element:
         name = NAMES[item.tag]
-        if name in _FIELDS:
-            texts[_FIELDS[name]] = item.text
-        elif name in ("Единица", "ИдЕдиницыИзмерения"):
+        if name in FIELDS:
+            texts[FIELDS[name]] = item.text
+        elif name in UNITS:
             unit = _unit_name(item)
-        elif name and name != "Представление":  # for people to read, never a number
+        elif name and name != SHOWN:
             context.unknown["Цена/" + name] += 1
             blocks.keep(name, item, extra)
+    return price(texts, unit, extra, offer_id, context, line)
+
+
+def price(
+    texts: Mapping[str, str | None], unit: str, extra: dict[str, Any], offer_id: str, context: Context, line: int
+) -> Record | None:
+    """One price per base unit, of its texts by the names in ``FIELDS``; ``None`` where it is zero or empty, which means
+    that there is no price.
+
+    Raises ``DataError`` E212 for what is no number, E214 without a price type.
+    """
     quoted = decimal(texts.get("quoted"), "Цена/ЦенаЗаЕдиницу")
     if not quoted:
         return None

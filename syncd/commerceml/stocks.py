@@ -13,7 +13,7 @@ from syncd.commerceml.values import decimal, text_of
 from syncd.errors import DataError
 from syncd.model.records import BadRecord, Item, Record, WholeSet
 
-_QUANTITIES = {
+QUANTITIES = {
     "Количество": "on_hand", "КоличествоНаСкладе": "on_hand", "Резерв": "reserved", "ВРезерве": "reserved",
     "Ожидается": "expected", "ОжидаемоеКоличество": "expected",
 }  # fmt: skip
@@ -82,7 +82,7 @@ class Stocks:
             name = NAMES[item.tag]
             if name in ("Ид", "ИдСклада"):
                 warehouse_id = text_of(item)
-            elif name in _QUANTITIES:
+            elif name in QUANTITIES:
                 _put(fields, name, item)
             elif name and name != "Наименование":
                 self.unknown.append("Предложение/Склад/" + name)
@@ -100,7 +100,7 @@ class Stocks:
                 fields["on_hand"] = value
         for item in element:
             name = NAMES[item.tag]
-            if name in _QUANTITIES:
+            if name in QUANTITIES:
                 _put(fields, name, item)
             elif name:
                 self.unknown.append("Предложение/Остаток/" + name)
@@ -111,4 +111,4 @@ class Stocks:
 def _put(fields: dict[str, Any], name: str, element: Element) -> None:
     value = decimal(element.text, "Остаток/" + name)
     if value is not None:
-        fields[_QUANTITIES[name]] = value
+        fields[QUANTITIES[name]] = value

@@ -80,8 +80,9 @@ def _plan(name: str) -> _Plan:
     )
 
 
-def render(record: Record) -> tuple[bytes, str]:
-    """The record's row without its number, and the hash of what it states.
+def render(record: Record, *, clean: bool = False) -> tuple[bytes, str]:
+    """The record's row without its number, and the hash of what it states. ``clean``: no text of it holds a control
+    character.
 
     Raises ``DataError`` E215 when a text cannot be stored.
     """
@@ -112,9 +113,11 @@ def render(record: Record) -> tuple[bytes, str]:
             _fits_indexes(record)
     except (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable) as error:  # a surrogate on its own, as a rule
         raise DataError("E215", path=record.entity, detail=str(error)) from error
-    if body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body:
+    if not clean and (body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body):
         raise DataError("E215", path=record.entity, detail="control characters")
-    return _escaped(body), xxh3_128_hexdigest(body)
+    if b"\\" in body or b"\n" in body or b"\r" in body:
+        return _escaped(body), xxh3_128_hexdigest(body)
+    return body, xxh3_128_hexdigest(body)
 
 
 def _fits_indexes(record: Record) -> None:
@@ -127,9 +130,7 @@ def _fits_indexes(record: Record) -> None:
 
 
 def _escaped(body: bytes) -> bytes:
-    if b"\\" in body or b"\n" in body or b"\r" in body:
-        return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return body
+    return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
 
 
 def _scope_key(of: str) -> bytes | None:
@@ -155,10 +156,10 @@ class Rows:
         self.refused: set[tuple[str, Any]] = set()
         """Entities and first key parts of records that cannot be stored."""
 
-    def add(self, record: Record) -> None:
-        """One record. Raises ``DataError`` when it cannot be stored; there is no row then."""
+    def add(self, record: Record, *, clean: bool = False) -> None:
+        """One record; see ``render``. Raises ``DataError`` when it cannot be stored; there is no row then."""
         try:
-            body, digest = render(record)
+            body, digest = render(record, clean=clean)
         except DataError:
             self.refused.add((record.entity, record.key[0]))
             raise

@@ -71,6 +71,7 @@ _TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
     "map": JSONB(none_as_null=True),
 }
 _NOW: Final = text("now()")
+_WIDE: Final = {"toast_tuple_target": 8160}  # up to a page a row is kept as it is: to compress it takes long, saves little
 
 
 def moment(name: str, *, required: bool = False) -> Column[object]:
@@ -94,6 +95,7 @@ def entity_table(entity: Entity) -> Table:
         moment("updated_at", required=True),
         moment("deleted_at"),
         PrimaryKeyConstraint("tenant", *entity.key_names),
+        postgresql_with=_WIDE if entity.name in ("product", "offer") else {},
     )
     # BRIN: rows changed lately lie together, and a first load pays next to nothing for it
     Index(None, table.c.updated_at, postgresql_using="brin", postgresql_with={"autosummarize": "on"})

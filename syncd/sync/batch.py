@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
-from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -21,11 +21,13 @@ from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.parsing import tree
 from syncd.commerceml.policy import Context, ReadPolicy
 from syncd.commerceml.reader import read_goods
+from syncd.commerceml.shape_goods import understand
+from syncd.commerceml.shapes import Shapes, declared, usual
 from syncd.commerceml.tracks import OWN
 from syncd.errors import DataError
 from syncd.model.records import BadRecord, Item, Record, WholeSet
 from syncd.store.rows import Rows, Table
-from syncd.store.stated import Seen
+from syncd.store.stated import OF_OFFERS, Seen
 
 OFFER_ENTITIES: Final = frozenset({"offer", "price", "stock"})
 
@@ -36,8 +38,8 @@ class Unreadable(Exception):
 
 @dataclass(slots=True)
 class Job:
-    """Records of one list. ``element`` is their name, ``label`` the kind of document (``Known.labels``), ``records``
-    their number, ``number`` that of the row before their first.
+    """Records of one list. ``element`` is their name, ``label`` the kind of document (``Known.labels``), ``number``
+    that of the row before their first.
 
     What stands outside the records and decides how they are read: ``encoding``, ``namespaces``, ``catalogue_id``,
     ``currencies`` of price types, ``policy``.
@@ -45,14 +47,13 @@ class Job:
 
     element: str
     label: int
-    records: int
     number: int
     encoding: str
     namespaces: dict[str | None, str]
     catalogue_id: str
     currencies: dict[str, str]
     policy: ReadPolicy
-    body: bytes
+    records: list[bytes]
 
 
 @dataclass(slots=True)
@@ -98,28 +99,69 @@ class Batch:
 
 def read_batch(job: Job) -> Batch:
     """Read the records of a job. Raises ``Unreadable``."""
-    context = Context(job.policy, catalogue_id=job.catalogue_id, currencies=job.currencies)
+    context = context_of(job)
     batch = Batch(unknown=context.unknown, warnings=context.warnings, counts=context.counts)
-    root = _root(job, context)
     reading = _Reading(job, batch)
-    for ordinal, element in enumerate(root):
-        reading.take(ordinal, line_of(element), read_goods(job.element, element, context))
-    context.counts[job.element] += job.records
+    for ordinal, (line, items, clean) in enumerate(_read(job, context)):
+        reading.take(ordinal, line, items, clean=clean)
+    context.counts[job.element] += len(job.records)
     batch.rows, batch.refused = reading.rows.take(), reading.rows.refused
     batch.signatures = list(reading.signatures)
     return batch
 
 
-def _root(job: Job, context: Context) -> Element:
-    spaces = "".join(
-        f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in job.namespaces.items()
-    )
-    pieces = (f"<x{spaces}>".encode(job.encoding, "xmlcharrefreplace"), job.body, b"</x>")
+def context_of(job: Job) -> Context:
+    """What stands around the records."""
+    return Context(job.policy, catalogue_id=job.catalogue_id, currencies=job.currencies)
+
+
+def _read(job: Job, context: Context) -> Iterator[tuple[int, list[Item], bool]]:
+    """Of each record its line (as far as it is known), its items, and whether they are surely free of control
+    characters: by its shape, or by the parser where it is irregular.
+    """
+    found = _by_shape(job, context)
+    irregular = [record for record, items in zip(job.records, found, strict=True) if items is None]
+    parsed = iter(_root(job, irregular, context) if irregular else ())
+    for items in found:
+        if items is not None:
+            yield 0, items, True
+        else:
+            element = next(parsed)
+            yield line_of(element), read_goods(job.element, element, context), False
+
+
+def _by_shape(job: Job, context: Context) -> list[list[Item] | None]:
+    body = b"".join(job.records)
+    try:
+        if b"\r" in body:
+            texts = [
+                record.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode(job.encoding) for record in job.records
+            ]
+            body = body.replace(b"\r", b"")
+        else:
+            texts = [record.decode(job.encoding) for record in job.records]
+    except UnicodeDecodeError:
+        return [None] * len(job.records)
+    if not usual(body):
+        return [None] * len(job.records)
+    shapes = _shapes(job.element, tuple(job.namespaces.items()))
+    return [shapes.read(text, context) for text in texts]
+
+
+@lru_cache(maxsize=8)
+def _shapes(element: str, namespaces: tuple[tuple[str | None, str], ...]) -> Shapes:
+    """What this process learnt of an element; ``element`` keeps products and offers apart."""
+    del element
+    return Shapes(understand, dict(namespaces))
+
+
+def _root(job: Job, records: Sequence[bytes], context: Context) -> Element:
+    pieces = (f"<x{declared(job.namespaces)}>".encode(job.encoding, "xmlcharrefreplace"), *records, b"</x>")
     try:
         root = tree(CleanBytes(pieces, job.encoding, context.warnings))
     except (etree.XMLSyntaxError, EncodingMismatch) as error:
         raise Unreadable(str(error)) from error
-    if len(root) != job.records or any(NAMES[element.tag] != job.element for element in root):
+    if len(root) != len(records) or any(NAMES[element.tag] != job.element for element in root):
         raise Unreadable("texts that look like tags")
     return root
 
@@ -133,46 +175,52 @@ class _Reading:
         self.rows = Rows(job.number)
         self.signatures: dict[Signature, int] = {}
 
-    def take(self, ordinal: int, line: int, items: Iterable[Item]) -> None:
-        """One record: what the reader made of it."""
+    def take(self, ordinal: int, line: int, items: Iterable[Item], *, clean: bool) -> None:
+        """One record: what the reader made of it. ``clean``: without control characters."""
         batch, rows, seen = self._batch, self.rows, self._batch.seen
-        made: set[tuple[str, tuple[Any, ...]]] = set()
+        made: dict[str, set[tuple[Any, ...]]] = {}
+        keys: set[tuple[Any, ...]] = set()
+        before = ""
         good = True
         for item in items:
             batch.items += 1
-            seen.note(item)
             if isinstance(item, Record):
-                made.add((item.entity, item.key))
-                if not item.stub:
-                    batch.stated.add(item.entity)
+                entity = item.entity
+                if entity != before or entity not in OF_OFFERS:  # one price says what the next ones of the offer do
+                    before = entity
+                    keys = made.setdefault(entity, set())
+                    seen.note(item)
+                    if not item.stub:
+                        batch.stated.add(entity)
+                keys.add(item.key)
                 try:
-                    rows.add(item)
+                    rows.add(item, clean=clean)
                 except DataError as error:
                     key = "/".join(map(str, item.key))
-                    self._bad(ordinal, line, BadRecord(item.entity, key, item.entity, item.line, error))
+                    self._bad(ordinal, line, BadRecord(entity, key, entity, item.line, error))
                     good = False
-            elif isinstance(item, WholeSet):
+                continue
+            seen.note(item)
+            if isinstance(item, WholeSet):
                 rows.whole_set(item.entity, item.of)
             elif isinstance(item, BadRecord):
                 self._bad(ordinal, line, item)
                 good = False
-        if self._job.element == "Товар" and not batch.of_offers:
-            batch.of_offers = any(entity in OFFER_ENTITIES for entity, _ in made)
-        self._remember(made if good else set())
+        if self._job.element == "Товар" and not OFFER_ENTITIES.isdisjoint(made):
+            batch.of_offers = True
+        self._remember(made if good else {})
 
     def _bad(self, ordinal: int, line: int, bad: BadRecord) -> None:
         below = max(0, bad.line - line)
         told = Unusable(bad.entity, bad.key, bad.path, below, bad.error.code, bad.error.params)
         self._batch.bad.append((ordinal, told))
 
-    def _remember(self, made: set[tuple[str, tuple[Any, ...]]]) -> None:
+    def _remember(self, made: dict[str, set[tuple[Any, ...]]]) -> None:
         """What tells the record from others, and what it was made of; nothing of a bad one."""
-        texts = {key[0] for entity, key in made if entity in OWN}
-        counts: dict[str, int] = {}
-        for entity, _ in made:
-            counts[entity] = counts.get(entity, 0) + 1
+        texts = {key[0] for entity, keys in made.items() if entity in OWN for key in keys}
         self._batch.keys.append(self._key(texts.pop()) if len(texts) == 1 else 0)
-        self._batch.numbers.append(self.signatures.setdefault(tuple(sorted(counts.items())), len(self.signatures)))
+        signature = tuple(sorted((entity, len(keys)) for entity, keys in made.items()))
+        self._batch.numbers.append(self.signatures.setdefault(signature, len(self.signatures)))
 
     def _key(self, text: str) -> int:
         try:

@@ -54,7 +54,9 @@ def main() -> None:
             send(target, answer)
         except (EOFError, BrokenPipeError):
             return
+        del job
         gc.collect()
+        gc.freeze()  # what was learnt stays: it is not looked through again after every batch
 
 
 if __name__ == "__main__":

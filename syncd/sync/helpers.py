@@ -69,7 +69,7 @@ class Helpers:
 
         Raises ``Unreadable`` and ``HelperLost`` for this batch or an earlier one.
         """
-        self._given += len(job.body)
+        self._given += sum(map(len, job.records))
         if not self._most or self._given <= self._alone:
             done(read_batch(job))
             return

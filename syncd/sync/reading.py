@@ -207,12 +207,11 @@ class _Document:
         state, aside, context = self._state, track.aside, self.reader.context
         if aside.records:
             track.aside = Aside()
-            body = b"".join(aside.records)
             job = Job(
-                element, track.label, len(aside.records), state.stage.reserve(len(body)), track.encoding,
-                self.reader.namespaces, context.catalogue_id, context.currencies, context.policy, body,
+                element, track.label, state.stage.reserve(aside.size), track.encoding, self.reader.namespaces,
+                context.catalogue_id, context.currencies, context.policy, aside.records,
             )  # fmt: skip
-            aside.records.clear()
+            aside.records = []
             state.helpers.give(job, partial(self._take_batch, element, track, aside))
         if last:
             state.helpers.settle()

@@ -289,7 +289,7 @@ def test_a_helper_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(helpers, "_LOOK", 0.05)
     looks: list[None] = []
     with helpers.Helpers(lambda: looks.append(None), most=1, alone=0) as found:
-        job = Job("Товар", 1, 1, 0, "utf-8", {}, "c", {}, ReadPolicy(), "<Товар><Ид>a</Ид></Товар>".encode())
+        job = Job("Товар", 1, 0, "utf-8", {}, "c", {}, ReadPolicy(), ["<Товар><Ид>a</Ид></Товар>".encode()])
         found.give(job, lambda _: None)
         with suppress_stop(found), pytest.raises(helpers.HelperLost):
             found.settle()
