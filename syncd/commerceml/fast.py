@@ -333,21 +333,21 @@ class _Scan:
         return end if buffer[end : end + _TAIL].lstrip()[:2] == b"</" else -1
 
     def _identity_of(self, at: int, end: int) -> bytes | None:
-        """The record's Ид where it is plain to see; a characteristic among products is no product."""
+        """The record's Ид in UTF-8 where it is plain to see; a characteristic among products is no product."""
         found = self._identity.match(self._buffer, at, end)
         if found is None:
             return None
         identity: bytes = found.group(1)
-        if identity != identity.strip():
+        if identity.isascii() and b"#" not in identity:
+            return identity if identity == identity.strip() else None
+        try:
+            text = identity.decode(self._encoding)
+        except UnicodeDecodeError:
             return None
-        if b"#" in identity:
-            try:
-                identity = base_id(identity.decode(self._encoding)).encode(self._encoding)
-            except UnicodeDecodeError:
-                return None
-            if b"#" in identity and self._kind == "catalogue":
-                return None
-        return identity
+        base = base_id(text)
+        if text != text.strip() or ("#" in base and self._kind == "catalogue"):
+            return None
+        return base.encode()
 
     def _find_start(self, begin: int, end: int) -> int:
         """Where a record's start tag stands; names that only begin so (``Товары``) are passed over."""

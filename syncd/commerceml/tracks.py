@@ -77,8 +77,6 @@ class Track:
         """Skip the records that came here the last time too, unchanged: they are remembered as stated, and nobody needs
         to look for their Ид. ``matches`` tells of a value whether the next record has it.
         """
-        if self.encoding != "utf-8":  # what is stated is remembered by the hash of the Ид in UTF-8
-            return False
         keys = self.known.follow(matches)
         mask = self._mask
         self.seen[-1].hashes.extend([key ^ mask for key in keys])
@@ -90,8 +88,6 @@ class Track:
             return False
         if not self.known.skip(key_of(identity, self.label), xxh3_64_intdigest(record, self.context)):
             return False
-        if not identity.isascii():
-            identity = identity.decode(self.encoding).encode()
         self.seen[-1].hashes.append(key_of(identity, 0))
         return True
 
@@ -169,10 +165,7 @@ class Track:
 
     def _agrees(self, identity: bytes) -> bool:
         """Whether the reader found the Ид that the bytes show: it trims, cleans, and takes the last of several."""
-        try:
-            text = identity.decode(self.encoding)
-        except UnicodeDecodeError:
-            return False
+        text = identity.decode()
         return all(key[0] == text for entity, key in self._made if entity in OWN)
 
     def _signature(self) -> Signature:

@@ -16,8 +16,10 @@ from syncd.store.merge import Counters, insert_all_sql, merge_entity, prepare, s
 from syncd.store.rows import Table
 from syncd.store.stage import stage_name
 
-PORTION_BYTES: Final = 32 << 20
-"""So much of an entity is staged before it is inserted."""
+PORTION_BYTES: Final = 8 << 20
+"""So much of an entity is staged at least before it is inserted."""
+_LARGEST_PORTION: Final = 32 << 20
+_SHARE: Final = 4  # of what is there already: the larger an index, the more rows are to meet on each of its pages
 _HEADS: Final = ("product", "offer")
 _CANDIDATES: Final = (*_HEADS, "price", "stock")
 
@@ -33,6 +35,8 @@ class FirstLoad:
         self._conn = conn
         self._parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
         self._staged: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
+        """Of what was inserted before the end."""
         self._moved: dict[str, int] = {}
         self.entities = _without_rows(conn, tenant)
 
@@ -45,9 +49,10 @@ class FirstLoad:
         entity, scopes = table
         if scopes or entity not in self.entities:
             return
-        self._staged[entity] = self._staged.get(entity, 0) + size
-        if self._staged[entity] >= PORTION_BYTES:
-            self._staged[entity] = 0
+        staged, before = self._staged.get(entity, 0) + size, self._bytes.get(entity, 0)
+        self._staged[entity] = staged
+        if staged >= max(PORTION_BYTES, min(_LARGEST_PORTION, before // _SHARE)):
+            self._staged[entity], self._bytes[entity] = 0, before + staged
             try:
                 self._move(entity)
             except errors.UniqueViolation as error:

@@ -71,7 +71,7 @@ _TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
     "map": JSONB(none_as_null=True),
 }
 _NOW: Final = text("now()")
-_WIDE: Final = {"toast_tuple_target": 8160}  # up to a page a row is kept as it is: to compress it takes long, saves little
+_WIDE: Final = {"toast_tuple_target": 8160}  # a row is compressed beyond a page only: it takes long and saves little
 
 
 def moment(name: str, *, required: bool = False) -> Column[object]:

@@ -224,6 +224,6 @@ class _Reading:
 
     def _key(self, text: str) -> int:
         try:
-            return key_of(text.encode(self._job.encoding), self._job.label)
+            return key_of(text.encode(), self._job.label)
         except UnicodeEncodeError:
             return 0

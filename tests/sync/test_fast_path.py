@@ -23,8 +23,9 @@ from syncd.commerceml.policy import ReadPolicy
 from syncd.config import Settings
 from syncd.model import ENTITIES
 from syncd.queue.broker import Doorbell
-from syncd.store import packages, uploads
+from syncd.store import first_load, packages, uploads
 from syncd.store.db import Database, every
+from syncd.store.first_load import FirstLoad
 from syncd.store.packages import PackageFile
 from syncd.sync import helpers, imports
 from syncd.sync.batch import Job
@@ -265,6 +266,34 @@ def test_a_bad_record_that_a_helper_met_is_journalled_with_its_line(oracle: Orac
             rows = every(conn, "SELECT line, code FROM journal WHERE tenant = %(t)s AND kind = 'record'", t=tenant)
         lines[tenant] = [(row["line"], row["code"]) for row in rows]
     assert lines[FAST] == lines[SLOW] == [(1 + 70 * 5 + 1, "E211")]
+
+
+def test_a_record_is_one_whatever_the_encoding_of_its_document(oracle: Oracle) -> None:
+    _clean(oracle)
+    text = (
+        '<?xml version="1.0" encoding="{}"?><КоммерческаяИнформация ВерсияСхемы="2.07"><Каталог><Ид>c</Ид><Товары>'
+        "<Товар><Ид>a</Ид></Товар><Товар><Ид>б</Ид></Товар></Товары></Каталог></КоммерческаяИнформация>"
+    )
+    package = [text.format(name).encode(name) for name in ("windows-1251", "utf-8")]
+    for _ in range(3):
+        oracle.take(*package)
+    assert oracle.known() == 2
+
+
+@pytest.mark.usefixtures("helped")
+@pytest.mark.parametrize("twice", [False, True], ids=["each once", "one stated twice"])
+def test_a_first_load_in_portions_ends_in_the_same_rows(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch, twice: bool
+) -> None:
+    _clean(oracle)
+    monkeypatch.setattr(first_load, "PORTION_BYTES", 3_000)
+    moved = []
+    real = FirstLoad._move
+    monkeypatch.setattr(FirstLoad, "_move", lambda self, entity: (moved.append(entity), real(self, entity))[1])
+    again = "<Товар><Ид>3</Ид><Наименование>Другое</Наименование></Товар></Товары>".encode() if twice else b""
+    oracle.take(_goods(300).replace("</Товары>".encode(), again or "</Товары>".encode()))
+    assert moved.count("product") > 3, "several portions before the end"
+    oracle.take(_goods(300))
 
 
 @pytest.mark.usefixtures("helped")
