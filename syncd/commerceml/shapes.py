@@ -44,7 +44,8 @@ _OTHER_REFERENCE: Final = re.compile("&(?!(?:amp|lt|gt|quot|apos);)").search
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 _SHAPES: Final = 2000
 """So many shapes of one element are remembered; records of further ones are parsed."""
-_MEMORY: Final = 4096
+_MEMORY: Final = 256
+"""So many readings of one child of one shape are remembered: a few hundred makers, not every variant."""
 
 
 def usual(body: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +15,8 @@ from syncd.store import fingerprints
 from syncd.store.db import Conn, execute
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES, Run
-from syncd.store.seen import load, members
-from syncd.store.stated import key_text
+from syncd.store.seen import holds, load, missing
+from syncd.store.stated import Hashes, key_hash, key_text
 
 _FETCH: Final = 5_000
 _TABLES: Final = {"product": "products", "offer": "offers", "reference_item": "reference_items"}
@@ -73,7 +74,7 @@ def _prefix(run: Run) -> str:
     return key_text((run.catalogue_id, "")) if run.kind == "book" else ""
 
 
-def restates(conn: Conn, claim: Claim, kind: str, catalogue: str, keys: array[int]) -> bool:
+def restates(conn: Conn, claim: Claim, kind: str, catalogue: str, keys: Hashes) -> bool:
     """Whether any of these was stated before in the run that is open: then they are no further portion of it."""
     parameters = {"t": claim.tenant, "i": claim.infobase_id, "k": kind, "e": ENTITIES[kind], "c": catalogue,
                   "seq": claim.source_seq}  # fmt: skip
@@ -85,17 +86,29 @@ def _pass(
     conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: array[int], into: str, *, prefix: str = ""
 ) -> tuple[int, int]:
     """Stream ids past the hashes; what is not among them goes into a temporary table. Returns all, and those."""
-    total = count = 0
-    is_stated = members(stated)
+    stored = array("Q")
+    for ids in _streamed(conn, query, parameters):
+        stored.extend([key_hash(prefix + identity) for identity in ids])
+    gone = missing(stored, stated)
+    if gone is not None and not gone:
+        return len(stored), 0
+    count = 0
+    for ids in _streamed(conn, query, parameters):
+        if gone is None:
+            absent = [identity for identity in ids if not holds(stated, prefix + identity)]
+        else:
+            absent = [identity for identity in ids if key_hash(prefix + identity) in gone]
+        count += len(absent)
+        if absent:
+            conn.execute(sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(sql.Identifier(into)), (absent,))
+    return len(stored), count
+
+
+def _streamed(conn: Conn, query: sql.Composed, parameters: dict[str, Any]) -> Iterator[list[str]]:
     with conn.cursor(name="stored", row_factory=tuple_row) as cursor:
         cursor.execute(query, parameters)
         while rows := cursor.fetchmany(_FETCH):
-            total += len(rows)
-            gone = [identity for (identity,) in rows if not is_stated(prefix + identity)]
-            count += len(gone)
-            if gone:
-                conn.execute(sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(sql.Identifier(into)), (gone,))
-    return total, count
+            yield [identity for (identity,) in rows]
 
 
 def remove(conn: Conn, run: Run) -> Counter[str]:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import heapq
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import sql
-from xxhash import xxh3_64_intdigest
 
 from syncd.store.db import Conn, execute
-from syncd.store.stated import Seen, key_hash
+from syncd.store.stated import Hashes, Seen, key_hash
 
 _CHUNK: Final = 262_144  # so many numbers may be objects at once: some 20 MB
+_HASHES: Final = 1 << 64
 
 
 def write(conn: Conn, stated: Seen, tenant: str, package_id: UUID, *, seq: int, infobase_id: UUID | None) -> None:
     """Keep what a package states, within the transaction that merges it."""
-    packed: dict[bytes, bytes] = {}
+    packed: dict[tuple[int, ...], bytes] = {}
     for scope, keys in stated.keys.items():
-        data = keys.tobytes()  # an offer, its prices and its stocks are stated together as a rule: packed once
-        if data not in packed:
-            packed = {data: pack(keys)}
+        same = tuple(map(id, keys.pieces))  # an offer, its prices and its stocks are stated together: packed once
+        if same not in packed:
+            packed = {same: pack(keys)}
         execute(
             conn,
             """INSERT INTO package_seen (tenant, package_id, entity, catalogue_id, seq, infobase_id, keys, portions,
@@ -34,13 +32,13 @@ def write(conn: Conn, stated: Seen, tenant: str, package_id: UUID, *, seq: int, 
                VALUES (%(t)s, %(p)s, %(e)s, %(c)s, %(seq)s, %(i)s, %(keys)b, %(portions)s, %(stated)s)
                ON CONFLICT (tenant, package_id, entity, catalogue_id) DO UPDATE SET keys = excluded.keys""",
             t=tenant, p=package_id, e=scope[0], c=scope[1].replace("\x00", ""), seq=seq, i=infobase_id,
-            keys=packed[data], portions=sorted(stated.portions.get(scope, ())), stated=stated.stated[scope] > 0,
+            keys=packed[same], portions=sorted(stated.portions.get(scope, ())), stated=stated.stated[scope] > 0,
         )  # fmt: skip
 
 
-def pack(keys: array[int]) -> bytes:
+def pack(keys: Hashes) -> bytes:
     """Hashes in ascending order, each once, little-endian."""
-    ordered = _ordered(keys)
+    ordered = in_order(keys, len(keys))
     if sys.byteorder == "big":
         ordered.byteswap()
     return ordered.tobytes()
@@ -55,26 +53,16 @@ def unpack(data: bytes) -> array[int]:
     return keys
 
 
-def _sorted(keys: array[int]) -> Iterator[int]:
-    """In pieces: sorting makes objects of the numbers, many times their size."""
-    pieces = [array("Q", sorted(keys[at : at + _CHUNK])) for at in range(0, len(keys), _CHUNK)]
-    return iter(pieces[0]) if len(pieces) == 1 else heapq.merge(*pieces)
-
-
-def _ordered(keys: array[int]) -> array[int]:
-    """In ascending order, each once."""
-    return array("Q", sorted(set(keys))) if len(keys) <= _CHUNK else distinct(_sorted(keys))
-
-
-def distinct(ordered: Iterable[int]) -> array[int]:
-    """Each once, of numbers in ascending order."""
-    kept = array("Q")
-    last = -1
-    for key in ordered:
-        if key != last:
-            kept.append(key)
-            last = key
-    return kept
+def in_order(keys: Iterable[int], number: int) -> array[int]:
+    """In ascending order, each once. ``keys`` are gone through several times: to sort them makes objects of them, many
+    times their size.
+    """
+    ordered = array("Q")
+    step = _HASHES // (number // _CHUNK + 1) + 1
+    for low in range(0, _HASHES, step):
+        high = low + step
+        ordered.extend(sorted({key for key in keys if low <= key < high}))
+    return ordered
 
 
 def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) -> array[int]:
@@ -94,17 +82,21 @@ def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) 
 
 
 def _merged(ordered: array[int], more: array[int]) -> array[int]:
-    if len(ordered) + len(more) <= _CHUNK:
-        return _ordered(ordered + more)
-    return distinct(heapq.merge(ordered, _sorted(more)))
+    both = ordered + more
+    return in_order(both, len(both))
 
 
-def members(ordered: array[int]) -> Callable[[str], bool]:
-    """Tells whether a key is among sorted hashes: at once where a set of them costs little memory."""
-    if len(ordered) <= _CHUNK:
-        known = frozenset(ordered)
-        return lambda text: xxh3_64_intdigest(text.encode()) in known  # ``key_hash``: no lone surrogates in Postgres
-    return partial(holds, ordered)
+def missing(stored: array[int], stated: array[int]) -> set[int] | None:
+    """Hashes of ``stored`` that are not among ``stated``; ``None`` where there are too many to be held."""
+    found: set[int] = set()
+    step = _HASHES // (max(len(stored), len(stated)) // _CHUNK + 1) + 1
+    for low in range(0, _HASHES, step):
+        high = low + step
+        begin, end = bisect_left(stated, low), bisect_left(stated, high)
+        found |= {key for key in stored if low <= key < high}.difference(stated[begin:end])
+        if len(found) > _CHUNK:
+            return None
+    return found
 
 
 def holds(ordered: array[int], text: str) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from syncd.commerceml import tracks
@@ -21,6 +22,7 @@ OF_OFFERS: Final = frozenset({"price", "stock"})
 """Entities stated as a set under their offer: their key here is the offer's id."""
 OF_OWNER: Final = OF_OFFERS | {"relation"}
 """Entities stated as a set under their owner, an offer or a product: their key here is the owner's id."""
+_AT_ONCE: Final = 262_144
 WITH_CATALOGUE: Final = frozenset({"product", "offer"})
 
 
@@ -52,13 +54,55 @@ def catalogue_of(item: Record) -> str:
     return str(item.fields.get("catalogue_id") or "") if item.entity in WITH_CATALOGUE else ""
 
 
+class Hashes:
+    """Hashes in the order of statement, held in pieces: an offer, its prices and its stocks are stated together as a
+    rule, so that their pieces are the same ones.
+    """
+
+    __slots__ = ("_own", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[array[int]] = []
+        self._own: array[int] | None = None  # the last piece, while nobody shares it
+
+    def add(self, hashed: int) -> None:
+        """One more, unless it is the last one again."""
+        own = self._own
+        if own is None:
+            own = self._own = array("Q")
+            self.pieces.append(own)
+        if not own or own[-1] != hashed:
+            own.append(hashed)
+
+    def share(self, piece: array[int]) -> None:
+        """More of them, which nobody changes any more."""
+        self.pieces.append(piece)
+        self._own = None
+
+    def take(self, other: Hashes) -> None:
+        """What another one holds, which is not to be used after it."""
+        self.pieces += other.pieces
+        self._own = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(self.pieces)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Hashes) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(slots=True)
 class Seen:
     """What is stated, by entity and catalogue (``""`` where an entity knows none). ``stated`` counts records that are
     more than stubs, ``portions`` the numbers in the names of the files.
     """
 
-    keys: dict[tuple[str, str], array[int]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], Hashes] = field(default_factory=dict)
     portions: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     stated: Counter[tuple[str, str]] = field(default_factory=Counter)
     _offer: dict[str, str] = field(default_factory=dict)
@@ -89,22 +133,20 @@ class Seen:
         scope = (entity, catalogue_id)
         found = self.keys.get(scope)
         if found is None:
-            found = self.keys[scope] = array("Q")
-        hashed = key_hash(key)
-        if not found or found[-1] != hashed:
-            found.append(hashed)
+            found = self.keys[scope] = Hashes()
+        found.add(key_hash(key))
         if not stub:
             self.stated[scope] += 1
 
     def distinct(self, entity: str) -> int:
         """How many records of an entity are stated, over all catalogues."""
-        return len(set[int]().union(*(keys for (name, _), keys in self.keys.items() if name == entity)))
+        return distinct(keys for (name, _), keys in self.keys.items() if name == entity)
 
     def add_skipped(self, entity: str, skipped: tracks.Seen) -> None:
         """Records that were not even read: they state what records of their kind of document do."""
         for name in {entity, *(skipped.entities & (OF_OWNER | WITH_CATALOGUE))}:
             scope = (name, skipped.catalogue_id if name in WITH_CATALOGUE else "")
-            self.keys.setdefault(scope, array("Q")).extend(skipped.hashes)
+            self.keys.setdefault(scope, Hashes()).share(skipped.hashes)
             if name in skipped.entities:
                 self.stated[scope] += len(skipped.hashes)
 
@@ -118,14 +160,26 @@ class Seen:
         source, target = (entity, catalogue_id), (entity, to)
         if source == target or source not in self.keys:
             return
-        self.keys.setdefault(target, array("Q")).extend(self.keys.pop(source))
+        self.keys.setdefault(target, Hashes()).take(self.keys.pop(source))
         self.portions.setdefault(target, set()).update(self.portions.pop(source, ()))
         self.stated[target] += self.stated.pop(source, 0)
 
     def take(self, other: Seen) -> None:
-        """Add what another one holds, which is not to be used after it: its arrays may be ours then."""
+        """Add what another one holds, which is not to be used after it."""
         for scope, keys in other.keys.items():
-            if self.keys.setdefault(scope, keys) is not keys:
-                self.keys[scope].extend(keys)
+            self.keys.setdefault(scope, Hashes()).take(keys)
             self.portions.setdefault(scope, set()).update(other.portions.get(scope, ()))
         self.stated.update(other.stated)
+
+    def settle(self) -> None:
+        """No more is added: pieces of several scopes that are the same become one."""
+        known: dict[bytes, array[int]] = {}
+        for keys in self.keys.values():
+            keys.pieces = [known.setdefault(piece.tobytes(), piece) for piece in keys.pieces]
+
+
+def distinct(all_keys: Iterable[Hashes]) -> int:
+    """How many different hashes there are, in parts: a set of numbers is ten times their size."""
+    several = list(all_keys)
+    parts = sum(map(len, several)) // _AT_ONCE + 1
+    return sum(len({key for keys in several for key in keys if key % parts == part}) for part in range(parts))

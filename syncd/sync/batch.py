@@ -107,6 +107,7 @@ def read_batch(job: Job) -> Batch:
     context.counts[job.element] += len(job.records)
     batch.rows, batch.refused = reading.rows.take(), reading.rows.refused
     batch.signatures = list(reading.signatures)
+    batch.seen.settle()
     return batch
 
 

@@ -285,6 +285,7 @@ def _collect(state: Run, document: _Document) -> None:
     for entity, book in [scope for scope in document.seen.keys if scope[0] == BOOK_ITEM]:
         if ("book", book) not in document.full:  # changes of a book are no portion of a full export of it
             document.seen.move(entity, book, "")
+    document.seen.settle()
     state.seen.take(document.seen)
     for scope, full in document.full.items():
         state.full[scope] = full or state.full.get(scope, False)

@@ -287,9 +287,14 @@ def test_a_first_load_in_portions_ends_in_the_same_rows(
 ) -> None:
     _clean(oracle)
     monkeypatch.setattr(first_load, "PORTION_BYTES", 3_000)
-    moved = []
+    moved: list[str] = []
     real = FirstLoad._move
-    monkeypatch.setattr(FirstLoad, "_move", lambda self, entity: (moved.append(entity), real(self, entity))[1])
+
+    def move(self: FirstLoad, entity: str) -> None:
+        moved.append(entity)
+        real(self, entity)
+
+    monkeypatch.setattr(FirstLoad, "_move", move)
     again = "<Товар><Ид>3</Ид><Наименование>Другое</Наименование></Товар></Товары>".encode() if twice else b""
     oracle.take(_goods(300).replace("</Товары>".encode(), again or "</Товары>".encode()))
     assert moved.count("product") > 3, "several portions before the end"
