@@ -44,8 +44,9 @@ _OTHER_REFERENCE: Final = re.compile("&(?!(?:amp|lt|gt|quot|apos);)").search
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 _SHAPES: Final = 2000
 """So many shapes of one element are remembered; records of further ones are parsed."""
-_MEMORY: Final = 256
-"""So many readings of one child of one shape are remembered: a few hundred makers, not every variant."""
+_MEMORIES: Final = 256
+_MEMORY: Final = 512
+"""Readings of one shape of a child that are remembered, whatever the record around it: some megabytes in all."""
 
 
 def usual(body: bytes) -> bool:
@@ -196,21 +197,44 @@ def by_parser(element: Element, part: Part) -> Step:
     return step
 
 
-def remembered(element: Element, compute: Callable[[Element], Made]) -> Callable[[Values], Made]:
-    """What is computed of an element, once for the same texts: units, taxes and makers repeat. Nobody may change it."""
+_memories: Final[dict[tuple[Callable[..., Any], bytes], dict[tuple[str, ...], Any]]] = {}
+
+
+class _Anything(tuple[str, ...]):
+    """Values that are all the same, to compare shapes by."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _at: Any) -> Any:
+        return "?"
+
+
+def _memory(element: Element, what: Callable[..., Any]) -> dict[tuple[str, ...], Any]:
+    if len(_memories) >= _MEMORIES:
+        _memories.clear()
+    return _memories.setdefault((what, etree.tostring(_filled(element, _Anything()))), {})
+
+
+def remembered(
+    element: Element, compute: Callable[[Element], Made], what: Callable[..., Any]
+) -> Callable[[Values], Made]:
+    """What is computed of an element, once for the same texts: units, taxes and makers repeat. ``what`` tells one
+    computation from another. Nobody may change what it gives.
+    """
     take = getter(sorted(_places(element)))
-    known: dict[tuple[str, ...], Made] = {}
+    known = _memory(element, what)
 
     def made(values: Values) -> Made:
         texts = take(values)
-        found = known.get(texts)
-        if found is None:
-            if len(known) >= _MEMORY:
-                known.clear()
-            try:
-                found = known[texts] = compute(_filled(element, values))
-            except DataError as error:
-                raise Irregular from error
+        if texts in known:
+            found: Made = known[texts]
+            return found
+        if len(known) >= _MEMORY:
+            known.clear()
+        try:
+            found = known[texts] = compute(_filled(element, values))
+        except DataError as error:
+            raise Irregular from error
         return found
 
     return made
@@ -225,7 +249,7 @@ def once(element: Element, part: Part) -> Step:
         part(item, fields, extra)
         return fields, extra
 
-    made = remembered(element, compute)
+    made = remembered(element, compute, part)
 
     def step(values: Values, fields: dict[str, Any], extra: dict[str, Any]) -> None:
         more, kept = made(values)
@@ -237,7 +261,7 @@ def once(element: Element, part: Part) -> Step:
 
 def kept(name: str, element: Element) -> Step:
     """Keeps what there is no field for."""
-    made = remembered(element, plain)
+    made = remembered(element, plain, plain)
 
     def step(values: Values, _fields: dict[str, Any], extra: dict[str, Any]) -> None:
         extra[name] = made(values)
