@@ -102,7 +102,7 @@ def _phases(phases: dict[str, float]) -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(imports, "merge_one", merged))
-        for method in ("_send", "_drain"):
+        for method in ("_send", "flush"):
             stack.enter_context(patch.object(Stage, method, timed(getattr(Stage, method), "copy")))
         stack.enter_context(patch.object(Stage, "analyze", timed(Stage.analyze, "analyze")))
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 from psycopg import sql
@@ -12,13 +12,14 @@ from psycopg import sql
 from syncd.model import ENTITIES, Entity
 from syncd.model.entity import Kind
 from syncd.model.records import Record
+from syncd.store.backlog import Backlog, Piece
 from syncd.store.db import Conn
 from syncd.store.rows import DELIMITER, KEY_LIMIT, NULL, Rows, Table, render
 
 __all__ = ["DELIMITER", "KEY_LIMIT", "NULL", "Stage", "render", "scope_name", "stage_name"]
 
 _FLUSH_BYTES: Final = 1 << 20
-_AHEAD_BYTES: Final = 8 << 20  # so much may wait for the server
+_BEAT_SECONDS: Final = 0.5
 _FILE_SHIFT: Final = 40  # a row's number holds its file in the upper bits, so that a broken file can be taken back
 
 STAGE_TYPES: Final[dict[Kind, str]] = {
@@ -43,8 +44,8 @@ class Stage:
         self._sent = sent
         self._skip = skip
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="syncd-stage") if ahead else None
-        self._under_way: deque[tuple[Future[None], int]] = deque()
-        self._bytes = 0
+        self._under_way: deque[Future[None]] = deque()
+        self._backlog = Backlog()
         self._rows = Rows()
         self.entities: set[str] = set()
         self.scopes: set[str] = set()
@@ -85,10 +86,15 @@ class Stage:
         for table, data in lines.items():
             self._send(table, data)
 
-    def flush(self) -> None:
-        """Send what is buffered to the server, and wait until it is there."""
+    def flush(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Send what is buffered to the server, and wait until it is there; ``beat`` is called meanwhile."""
         self._flush()
-        self._drain()
+        while self._under_way:
+            wait(list(self._under_way)[:1], timeout=_BEAT_SECONDS)
+            if self._under_way[0].done():
+                self._wait()
+            else:
+                beat()
 
     def close(self) -> None:
         """Forget what waits, and let the thread end."""
@@ -96,6 +102,7 @@ class Stage:
             self._thread.shutdown(wait=True, cancel_futures=True)
         self._thread = None
         self._under_way.clear()
+        self._backlog.close()
         self._rows.take()
 
     def analyze(self) -> None:
@@ -116,19 +123,17 @@ class Stage:
         if self._thread is None:
             self._copy(table, data)
             return
-        self._under_way.append((self._thread.submit(self._copy, table, data), len(data)))
-        self._bytes += len(data)
-        while self._bytes > _AHEAD_BYTES or (self._under_way and self._under_way[0][0].done()):
+        while not self._backlog.has_room(len(data)):
             self._wait()
-
-    def _drain(self) -> None:
-        while self._under_way:
+        self._under_way.append(self._thread.submit(self._copy_waiting, table, self._backlog.put(data)))
+        while self._under_way and self._under_way[0].done():
             self._wait()
 
     def _wait(self) -> None:
-        future, size = self._under_way.popleft()
-        self._bytes -= size
-        future.result()
+        self._under_way.popleft().result()
+
+    def _copy_waiting(self, table: Table, piece: Piece) -> None:
+        self._copy(table, self._backlog.take(piece))
 
     def _copy(self, table: Table, data: bytes) -> None:
         entity, scope = table

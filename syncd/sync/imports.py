@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -103,7 +104,7 @@ def _run(state: Run) -> Result:
             with _writing(state):
                 _read(state)
                 state.helpers.close()
-                state.stage.flush()
+                state.stage.flush(partial(beat, state))
                 state.stage.analyze()
                 with state.conn.transaction():
                     _lock(state, removals_before)
