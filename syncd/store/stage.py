@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from psycopg import sql
 
+from syncd.errors import DataError
 from syncd.model import ENTITIES, Entity
 from syncd.model.entity import Kind
 from syncd.model.records import Record
@@ -69,6 +70,17 @@ class Stage:
         if self._rows.size >= _FLUSH_BYTES:
             self._flush()
 
+    def add_all(self, records: Sequence[Record]) -> list[tuple[Record, DataError]]:
+        """Stage several records. Returns those that cannot be stored, and why."""
+        refused = self._rows.add_all(records)
+        if self._rows.size >= _FLUSH_BYTES:
+            self._flush()
+        return refused
+
+    def report(self, sent: Callable[[Table, int], None]) -> None:
+        """From now on ``sent`` is called; whoever asks for it has flushed before."""
+        self._sent = sent
+
     def whole_set(self, entity: str, of: str) -> None:
         """Stage the statement that all records of ``entity`` under ``of`` have been stated; see ``Rows.whole_set``."""
         self._rows.whole_set(entity, of)
@@ -98,9 +110,9 @@ class Stage:
         self._under_way.clear()
         self._rows.take()
 
-    def analyze(self) -> None:
+    def analyze(self, *, but: frozenset[str] = frozenset()) -> None:
         """Let the planner know what was staged: temporary tables are analysed by nobody else."""
-        for name in self.entities:
+        for name in self.entities - but:
             columns = sql.SQL(", ").join(map(sql.Identifier, (*ENTITIES[name].key_names, "deleted", "stub")))
             self._conn.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(stage_name(name)), columns))
         for name in self.scopes:
