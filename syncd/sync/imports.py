@@ -21,7 +21,7 @@ from syncd import issues, journal
 from syncd.errors import ConfigError, DataError, SyncdError
 from syncd.journal import Entry
 from syncd.model import ENTITIES
-from syncd.store import fingerprints, packages, runs, seen
+from syncd.store import fingerprints, first_load, packages, runs, seen
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.first_load import FirstLoad, Repeated
 from syncd.store.merge import Counters, merge_entity, prepare
@@ -70,9 +70,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         ):  # fmt: skip
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None
-            first = FirstLoad(conn, claim.tenant, claim.source_seq) if fast else None
-            if first is not None and not first.entities:
-                first = None
+            missing = first_load.of_an_import(conn, claim.tenant) if fast else frozenset()
+            first = FirstLoad(conn, claim.tenant, claim.source_seq, missing) if missing else None
             stage = Stage(
                 conn, ahead=fast, sent=first.staged if first else None, skip=first.entities if first else frozenset()
             )
