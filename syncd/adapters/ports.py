@@ -186,7 +186,7 @@ class Pulled:
     asked when all pages were read. ``cursor``: where the next pull may begin, ``None`` for from the beginning.
     ``whole``: whether it stayed certain that everything was seen. ``recheck``, where the base can be asked for single
     records, gives those of the keys that it has after all: a set that moved while it was read hides some. ``at_hand``:
-    whether all pages that are still to come have been sent by the base, so that nobody waits for it any more.
+    whether all pages that are still to come have been sent by the base, so that nobody has to wait for it any more.
     """
 
     pages: Iterator[Sequence[Record | BadRecord | Gone]]

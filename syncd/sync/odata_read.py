@@ -33,6 +33,8 @@ class Books:
 
     client: Client
     takes: dict[str, set[str]] = field(default_factory=dict)
+    asked: int = 0
+    """How often something was missed."""
     _known: dict[str, dict[str, Row | None]] = field(default_factory=dict)
     _missing: dict[str, set[str]] = field(default_factory=dict)
     _whole: set[str] = field(default_factory=set)
@@ -53,6 +55,7 @@ class Books:
     def fetch(self) -> bool:
         """Get what was missed. Returns whether there was anything to get."""
         missing, self._missing = self._missing, {}
+        self.asked += bool(missing)
         for set_name, keys in missing.items():
             known, fields = self._known[set_name], sorted(self.takes.get(set_name, ()))
             expand = sorted({path.rpartition("/")[0] for path in fields if "/" in path})
@@ -107,10 +110,12 @@ class SourceReader:
         self.newest, self.at_hand = "", False
         if not self.is_object and self._key() is None:
             with self._table() as body:
-                self.at_hand = True
                 self.whole = not self.narrowed and not hidden
                 for part in streaming.records(body, self._types(), self._wanted()):
-                    yield self.records(part)
+                    asked = self.books.asked
+                    made = self.records(part)
+                    self.at_hand = self.books.asked == asked  # few references: those of the next part are known too
+                    yield made
             return
         query = self.source.query
         pull = Pull(

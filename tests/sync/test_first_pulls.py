@@ -16,6 +16,7 @@ from syncd.store import runs, stage
 from syncd.store.db import execute
 from syncd.store.first_load import FirstLoad, Repeated
 from syncd.sync import pull_first, pulls
+from syncd.sync.odata_read import SourceReader
 from syncd.sync.pull_merge import PullRun
 from tests.sync.test_odata_pulls import TENANT, Trade, ctx, trade
 
@@ -180,6 +181,21 @@ def test_a_set_that_still_comes_page_by_page_is_not_written_meanwhile(
     assert called
     assert all(called)
     assert portions.moved, "inserted at the end all the same"
+
+
+def test_while_references_are_asked_for_nothing_is_written(
+    trade: Trade, portions: Portions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = SourceReader.records
+
+    def asking(self: SourceReader, rows: Any) -> Any:
+        self.books.asked += 1
+        return records(self, rows)
+
+    monkeypatch.setattr(SourceReader, "records", asking)
+    assert trade.pull("prices").outcome == "ok"
+    assert len(portions.moved) == 1, "all at the end"
+    assert prices(trade) == ordinary_prices(trade)
 
 
 def test_while_another_merges_nothing_is_written(

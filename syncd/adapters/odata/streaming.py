@@ -38,7 +38,7 @@ def records(
         yield answers.page(head + body.read(), types, wanted).records
         return
     rest = head[opening.end() :]
-    borders = _Borders(rest, wanted)
+    borders = _Borders(wanted)
     while more := body.read(max(piece, len(rest))):
         found, end = borders.split(rest)
         if found:
@@ -50,14 +50,19 @@ def records(
 class _Borders:
     """Where records end: guessed by what stands between the first two, as 1C writes all of them alike."""
 
-    def __init__(self, rest: bytes, wanted: Wanted | None) -> None:
+    def __init__(self, wanted: Wanted | None) -> None:
         self._wanted = wanted
+        self._between = b""
+
+    def _learn(self, rest: bytes) -> None:
         first = _FIRST_NAME.match(rest)
         between = re.search(_BETWEEN + re.escape(first[0].lstrip()), rest) if first else None
         self._between = between[0] if between else b""
 
     def split(self, rest: bytes) -> tuple[list[Record], int]:
         """The records that are whole, and where what follows them begins: both nothing where none can be told."""
+        if not self._between:
+            self._learn(rest)
         guess = rest.rfind(self._between) if self._between else -1
         if guess >= 0:
             try:

@@ -78,7 +78,7 @@ def test_atom_is_read_at_once() -> None:
 
 
 def test_a_large_record_is_read_whole() -> None:
-    rows = [{"Ключ": "x" * 5000, "b": [{"Ключ": n} for n in range(100)]}, {"Ключ": "y"}, {"Ключ": "z"}]
+    rows = [{"Ключ": "x" * 5000, "b": [{"Ключ": n} for n in range(100)]}, *({"Ключ": str(n)} for n in range(50))]
     assert read(json.dumps({"value": rows}).encode(), 64) == rows
 
 
