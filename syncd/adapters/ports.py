@@ -185,7 +185,8 @@ class Pulled:
     ``partial``: these are changes or a part of the whole, so nothing is gone for not being among them. The others are
     asked when all pages were read. ``cursor``: where the next pull may begin, ``None`` for from the beginning.
     ``whole``: whether it stayed certain that everything was seen. ``recheck``, where the base can be asked for single
-    records, gives those of the keys that it has after all: a set that moved while it was read hides some.
+    records, gives those of the keys that it has after all: a set that moved while it was read hides some. ``at_hand``:
+    whether all pages that are still to come have been sent by the base, so that nobody has to wait for it any more.
     """
 
     pages: Iterator[Sequence[Record | BadRecord | Gone]]
@@ -193,6 +194,7 @@ class Pulled:
     cursor: Callable[[], str | None] = lambda: None
     whole: Callable[[], bool] = lambda: True
     recheck: Recheck | None = None
+    at_hand: Callable[[], bool] = lambda: False
 
 
 class Puller(Protocol):

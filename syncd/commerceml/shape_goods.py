@@ -194,7 +194,7 @@ def _numbers(values: Values, places: list[tuple[str, str, int]]) -> dict[str, An
 def _warehouse(element: Element) -> _Row:
     """A warehouse by attributes or by children, not by both."""
     if element.attrib:
-        attributes = {NAMES[name]: place(value) for name, value in element.attrib.items()}
+        attributes = {str(name): place(value) for name, value in element.attrib.items()}
         if len(element) or set(attributes) != {"ИдСклада", "КоличествоНаСкладе"}:
             raise Irregular
         at = attributes["КоличествоНаСкладе"]

@@ -62,6 +62,8 @@ class Steps:
             self._more.append(kept(name, item))
 
     def _text(self, field: str, at: int | None) -> None:
+        if field in self._names or field in self._empty:  # of two names for one field the last one wins
+            raise Irregular
         if at is None:
             self._empty[field] = ""
         else:

@@ -42,8 +42,13 @@ _MARK: Final = "\ue000"  # of a place for a text, in the shape that is parsed
 _CONTROLS: Final = bytes([*range(9), *range(0x0B, 0x20)])
 _OTHER_REFERENCE: Final = re.compile("&(?!(?:amp|lt|gt|quot|apos);)").search
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
-_SHAPES: Final = 2000
-"""So many shapes of one element are remembered; records of further ones are parsed."""
+_SHAPES: Final = 10_000
+"""So many shapes that were met once are remembered."""
+_SHAPES_SIZE: Final = 1_000_000
+"""Characters of the shapes of one element that are known at a time; what is known takes some ten times as much."""
+_SHAPE_LIMIT: Final = 20_000
+_RECORD_LIMIT: Final = 1_000_000
+"""Characters: the parser refuses a text of ten million, so that it is to see what comes near."""
 _MEMORIES: Final = 256
 _MEMORY: Final = 512
 """Readings of one shape of a child that are remembered, whatever the record around it: some megabytes in all."""
@@ -76,10 +81,12 @@ class Shapes:
         self._understand = understand
         self._namespaces = declared(namespaces)
         self._known: dict[str, Read | None] = {}
+        self._size = 0
+        self._once: set[int] = set()
 
     def read(self, record: str, context: Context) -> list[Item] | None:
         """The records of one element as text, which must be ``usual``; ``None`` when it is to be parsed."""
-        if "]]>" in record:  # of a section; no text may hold it
+        if "]]>" in record or len(record) > _RECORD_LIMIT:  # of a section: no text may hold it
             return None
         pieces = _TEXT(record)
         values = pieces[1::2]
@@ -102,13 +109,24 @@ class Shapes:
             return None
 
     def _learn(self, shape: str) -> Read | None:
-        if len(self._known) >= _SHAPES or _MARK in shape:
+        """Understand a shape when it is met for the second time: what comes once is not worth it."""
+        if len(shape) > _SHAPE_LIMIT or _MARK in shape:
             return None
+        once = hash(shape)
+        if once not in self._once:
+            if len(self._once) >= _SHAPES:
+                self._once.clear()
+            self._once.add(once)
+            return None
+        if self._size + len(shape) > _SHAPES_SIZE:
+            self._known.clear()
+            self._size = 0
         try:
             read: Read | None = self._understand(self._parsed(shape))
         except (Irregular, etree.XMLSyntaxError):
             read = None
         self._known[shape] = read
+        self._size += len(shape)
         return read
 
     def _parsed(self, shape: str) -> Element:
@@ -142,7 +160,7 @@ def place(text: str | bytes | None) -> int | None:
     clean = str(text or "").strip()
     if not clean:
         return None
-    if not clean.startswith(_MARK):
+    if not clean.startswith(_MARK) or not clean[1:].isdecimal():  # two marks: a comment stood between them
         raise Irregular
     return int(clean[1:])
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from syncd.errors import MappingError
 from syncd.mappings.language import Rule, Source
 from syncd.mappings.loading import Mapping, Section
+from syncd.mappings.lowered import several
 from syncd.mappings.metadata import Metadata
 from syncd.mappings.optional import pruned
 from syncd.mappings.query import Query, query_of
@@ -52,6 +53,14 @@ class CompiledSource:
     deleted: Getter | None
     when: Getter | None
     combines: dict[str, str] = field(default_factory=dict)
+    _key: Callable[[Row], tuple[Any, ...]] = field(init=False)
+    _fields: Callable[[Row], tuple[Any, ...]] = field(init=False)
+    _names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._key = several([get for _, get in self.key])
+        self._fields = several([get for _, get in self.fields])
+        self._names = tuple(name for name, _ in self.fields)
 
     def run(self, row: Row) -> Record | None:
         """One record; ``None`` for a row that ``when`` leaves out.
@@ -60,12 +69,15 @@ class CompiledSource:
         """
         if self.when is not None and not self.when(row):
             return None
-        key = tuple(_key_value(declared, get(row)) for declared, get in self.key)
+        key = self._key(row)
+        if None in key:
+            key = tuple([_key_value(declared, value) for (declared, _), value in zip(self.key, key, strict=True)])
         if key[0] == "":
             declared = self.key[0][0].name
             place = self.tree.at(("fields", declared)).place
             raise MappingError("E746", path=f"{self.section}.{declared}", place=place, value=None)
-        made = Record(self.entity.name, key, {n: value for n, get in self.fields if (value := get(row)) is not None})
+        stated = zip(self._names, self._fields(row), strict=True)
+        made = Record(self.entity.name, key, {name: value for name, value in stated if value is not None})
         if self.extra:
             made.extra = jsonable({n: value for n, get in self.extra if (value := get(row)) is not None}) or None
         if self.deleted is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 import simpleeval
 
 from syncd.i18n import tr
-from syncd.mappings.closures import closure
+from syncd.mappings.lowered import function, reading
 from syncd.mappings.words import hint
 
 TEXT_LIMIT: Final = 2_000
@@ -63,11 +63,17 @@ def _text(value: object) -> str:
 
 
 def _empty(value: object) -> bool:
+    kind = type(value)
+    if kind is int or kind is Decimal:  # as most values are
+        return not value
     return value is None or value in ("", 0, "00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00")
 
 
 def _first(*values: object) -> object:
-    return next((value for value in values if not _empty(value)), None)
+    for value in values:
+        if value is not None and not _empty(value):
+            return value
+    return None
 
 
 def _round(value: object, digits: int = 0) -> Decimal:
@@ -94,41 +100,67 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 }
 """What an expression may call, by its English and its Russian name."""
 _CONSTANTS: Final = {"true": True, "false": False, "null": None, "Истина": True, "Ложь": False, "Неопределено": None}
+_NUMBERS: Final = frozenset({int, Decimal})
 _RUSSIAN: Final = {"и": "and", "или": "or", "не": "not", "если": "if", "иначе": "else"}
 
 
 def _divide(left: Any, right: Any) -> Decimal:
-    return Decimal(left) / Decimal(right)
+    if type(left) is not Decimal:
+        left = Decimal(left)
+    if type(right) is int and right == 1 and left:  # the ratio of most units; the digits are the same
+        return +left  # type: ignore[no-any-return]
+    return left / (right if type(right) is Decimal else Decimal(right))  # type: ignore[no-any-return]
+
+
+def _multiply(left: Any, right: Any) -> Any:
+    if type(left) in _NUMBERS and type(right) in _NUMBERS:  # no text, which might become too long
+        return left * right
+    return simpleeval.safe_mult(left, right)
 
 
 def _operators() -> dict[type[ast.AST], Callable[..., Any]]:
     known: dict[type[ast.AST], Callable[..., Any]] = dict(simpleeval.DEFAULT_OPERATORS)
-    return {**{node: call for node, call in known.items() if node not in _FORBIDDEN}, ast.Div: _divide}
+    return {
+        **{node: call for node, call in known.items() if node not in _FORBIDDEN},
+        ast.Div: _divide,
+        ast.Mult: _multiply,
+    }
 
 
 _OPERATORS: Final = _operators()
+FAILURES: Final = (ArithmeticError, LookupError, TypeError, ValueError, simpleeval.InvalidExpression)
+"""What the function of an expression raises where it does not work out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression that was read. ``names`` are the properties and paths it needs."""
+    """An expression that was read. ``names`` are the properties and paths it needs, ``run`` takes their values in that
+    order and raises one of ``FAILURES``, which ``failed`` explains.
+    """
 
     text: str
     names: tuple[str, ...]
-    _run: Callable[[Names], Any]
-    _readable: tuple[tuple[str, str], ...]
+    run: Callable[..., Any]
 
     def __call__(self, get: Callable[[str], Any]) -> Any:
         """Its value; ``get`` hands over a property or what a path leads to. Raises ``Failed``."""
-        names = {inner: get(path) for inner, path in self._readable}
+        values = [get(path) for path in self.names]
         try:
-            return self._run(names)
-        except (ArithmeticError, LookupError, TypeError, ValueError, simpleeval.InvalidExpression) as error:
-            raise Failed(_why(error, names, dict(self._readable))) from error
+            return self.run(*values)
+        except FAILURES as error:
+            raise self.failed(error, values) from error
+
+    def of(self) -> Callable[[Mapping[str, Any]], Any] | None:
+        """What computes it of a record as most are, and raises anything for another one; see ``lowered.reading``."""
+        return reading(self.run, self.names)
+
+    def failed(self, error: Exception, values: Sequence[Any]) -> Failed:
+        """What to tell of a failure."""
+        return Failed(_why(error, dict(zip(self.names, values, strict=True))))
 
 
-def _why(error: Exception, names: Names, readable: Names) -> str:
-    values = ", ".join(f"{readable[inner]} = {_shown(value)}" for inner, value in names.items())
+def _why(error: Exception, names: Names) -> str:
+    values = ", ".join(f"{name} = {_shown(value)}" for name, value in names.items())
     if isinstance(error, ZeroDivisionError | InvalidOperation):
         reason = tr("division by zero", "деление на ноль")
     elif isinstance(error, TypeError) and None in names.values():
@@ -161,8 +193,8 @@ def parse(text: str) -> Expression:
             node.value = Decimal(str(node.value))  # type: ignore[assignment]  # money is no float
         if isinstance(node, ast.Name) and node.id not in _CONSTANTS and node.id not in FUNCTIONS:
             names[node.id] = node.id.replace(_UP, "../").replace(_MARK, "/")
-    run = closure(tree.body, _OPERATORS, FUNCTIONS, _CONSTANTS)
-    return Expression(text, tuple(names.values()), run, tuple(names.items()))
+    run = function(tree.body, list(names), _OPERATORS, FUNCTIONS, _CONSTANTS)
+    return Expression(text, tuple(names.values()), run)
 
 
 def _in_english(text: str) -> str:

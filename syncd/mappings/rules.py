@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from syncd.errors import MappingError
-from syncd.mappings import convert
-from syncd.mappings.expression import Expression, Failed, parse
+from syncd.mappings import convert, quick
+from syncd.mappings.expression import FAILURES, parse
 from syncd.mappings.language import As, Rule, Scalar
 from syncd.mappings.tree import Place, Tree
 from syncd.mappings.words import folded, hint
@@ -73,7 +73,7 @@ class Compiler:
         get = _converted(get, convert.converter(wanted, self.zone), wanted, path, source, place)
         if kind == "list" and wanted != kind:
             return lambda row: convert.as_list(get(row))
-        return get
+        return quick.getter(rule, wanted, get, self.lookup)
 
     def condition(self, text: str, path: str, place: Place) -> Getter:
         """An expression that says yes or no."""
@@ -118,21 +118,24 @@ class Compiler:
                 value = value[step]
             return value
 
-        return through
+        return through if len(steps) > 2 or steps[0] == PARENT else quick.behind(steps[0], steps[1], through)
 
     def _typed(self, get: Getter, name: str, type_: str, path: str, place: Place) -> Getter:
         kind = self._reader(f"{name}_Type", path, place)
         return lambda row: get(row) if str(kind(row) or "").rpartition(".")[2] == type_ else None
 
     def _expression(self, text: str, path: str, place: Place) -> Getter:
-        made: Expression = parse(text)
-        readers = {name: self._reader(name, path, place) for name in made.names}
+        made = parse(text)
+        readers = [self._reader(name, path, place) for name in made.names]
+        run = made.run
 
         def evaluate(row: Row) -> Any:
+            values = [read(row) for read in readers]
             try:
-                return made(lambda name: readers[name](row))
-            except Failed as error:
-                raise MappingError("E744", path=path, text=text, detail=str(error), place=place, value=None) from error
+                return run(*values)
+            except FAILURES as error:
+                why = str(made.failed(error, values))
+                raise MappingError("E744", path=path, text=text, detail=why, place=place, value=None) from error
 
         return evaluate
 
@@ -169,12 +172,16 @@ class Compiler:
         self._need_rows(section, inner.needs)
         read = self._reader(section, path, tree.place)
 
+        upwards = any(name.startswith(PARENT) for name in inner.needs.paths)
+
         def one(row: Row) -> Any:
             return each(row) if each else jsonable({n: v for n, get in parts.items() if (v := get(row)) is not None})
 
         def collect(row: Row) -> Any:
-            rows = [{**part, PARENT: row} for part in _section_of(read(row), path, section, tree.place)]
-            kept = [part for part in rows if when is None or when(part)]
+            rows = _section_of(read(row), path, section, tree.place)
+            if upwards:
+                rows = [{**part, PARENT: row} for part in rows]
+            kept = rows if when is None else [part for part in rows if when(part)]
             if key is not None:
                 return _by_key([(key(part), one(part)) for part in kept])
             return [value for part in kept if (value := one(part)) not in (None, "")]
@@ -191,6 +198,9 @@ class Compiler:
             name: self.rule(rule, "list" if rule.rows else "text", f"{path}.{name}", tree.at(("parts", name)))
             for name, rule in parts.items()
         }  # fmt: skip
+        if all(rule.as_ in (None, "text") and not (rule.rows or rule.parts) for rule in parts.values()):
+            items = tuple(getters.items())
+            return lambda row: {name: get(row) for name, get in items}  # nothing but texts
         return lambda row: jsonable({name: get(row) for name, get in getters.items()})
 
 
@@ -333,11 +343,14 @@ def _converted(
     get: Getter, change: Callable[[object], Any], kind: Kind | As, path: str, source: str, place: Place
 ) -> Getter:
     text = kind == "text"
+    number = kind == "decimal"
 
     def read(row: Row) -> Any:
         value = get(row)
         if text and type(value) is str:  # as most values are
             return "" if value == convert.EMPTY_GUID else value.rstrip()
+        if number and type(value) is Decimal and value.is_finite():
+            return value
         try:
             return change(value)
         except convert.Unfit:

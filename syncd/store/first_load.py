@@ -6,6 +6,7 @@ the merge ends. A record that is stated twice shows as a violated key: nothing o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from psycopg import errors
@@ -25,20 +26,25 @@ _CANDIDATES: Final = (*_HEADS, "price", "stock")
 
 
 class Repeated(Exception):
-    """A record was stated twice, and its first statement is in its table already: only a new reading can fold them."""
+    """A record was stated twice, here or by somebody else meanwhile, and its first statement is in its table already:
+    only a new reading can fold them.
+    """
 
 
 class FirstLoad:
     """The entities of one import that are loaded for the first time, within one transaction on its connection."""
 
-    def __init__(self, conn: Conn, tenant: str, source_seq: int) -> None:
+    def __init__(
+        self, conn: Conn, tenant: str, source_seq: int, entities: frozenset[str], *, portion: int | None = None
+    ) -> None:
         self._conn = conn
         self._parameters: dict[str, Any] = {"tenant": tenant, "source_seq": source_seq}
+        self._portion = PORTION_BYTES if portion is None else portion
         self._staged: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         """Of what was inserted before the end."""
         self._moved: dict[str, int] = {}
-        self.entities = _without_rows(conn, tenant)
+        self.entities = entities
 
     def begin(self) -> None:
         """The transaction began."""
@@ -51,11 +57,11 @@ class FirstLoad:
             return
         staged, before = self._staged.get(entity, 0) + size, self._bytes.get(entity, 0)
         self._staged[entity] = staged
-        if staged >= max(PORTION_BYTES, min(_LARGEST_PORTION, before // _SHARE)):
+        if staged >= max(self._portion, min(_LARGEST_PORTION, before // _SHARE)):
             self._staged[entity], self._bytes[entity] = 0, before + staged
             try:
                 self._move(entity)
-            except errors.UniqueViolation as error:
+            except (errors.UniqueViolation, errors.LockNotAvailable, errors.DeadlockDetected) as error:
                 raise Repeated(entity) from error
 
     def merge(self, name: str) -> Counters:
@@ -66,6 +72,7 @@ class FirstLoad:
         except errors.UniqueViolation as error:
             if self._moved.get(name):
                 raise Repeated(name) from error
+            execute(self._conn, f'ANALYZE "{stage_name(name)}"')
         moved = self._moved.get(name, 0)
         if moved:
             execute(self._conn, stated_already_sql(name), **self._parameters)
@@ -84,8 +91,13 @@ class FirstLoad:
         self._moved[entity] = self._moved.get(entity, 0) + moved
 
 
-def _without_rows(conn: Conn, tenant: str) -> frozenset[str]:
+def of_an_import(conn: Conn, tenant: str) -> frozenset[str]:
     """The entities of which there is no row, when it is products or offers that are missing."""
-    query = 'SELECT 1 AS x FROM "{}" WHERE tenant = %(t)s LIMIT 1'
-    found = frozenset(name for name in _CANDIDATES if one(conn, query.format(ENTITIES[name].plural), t=tenant) is None)
+    found = without_rows(conn, tenant, _CANDIDATES)
     return found if found.intersection(_HEADS) else frozenset()
+
+
+def without_rows(conn: Conn, tenant: str, names: Iterable[str]) -> frozenset[str]:
+    """Those of the entities of which a company has no row."""
+    query = 'SELECT 1 AS x FROM "{}" WHERE tenant = %(t)s LIMIT 1'
+    return frozenset(name for name in names if one(conn, query.format(ENTITIES[name].plural), t=tenant) is None)

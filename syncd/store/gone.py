@@ -26,8 +26,12 @@ def count(conn: Conn, name: str, *, tenant: str, source_seq: int, staged: bool) 
     entity = ENTITIES[name]
     row = one(
         conn,
-        f"""SELECT count(*) AS total, count(*) FILTER (WHERE t.source_seq < %(seq)s AND {_absent(entity, staged)}) AS n
-            FROM "{entity.plural}" t WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL""",  # noqa: S608 - names of the model
+        # two counts: within FILTER the staged set would be searched anew for each row as soon as it outgrows work_mem
+        f"""SELECT (SELECT count(*) FROM "{entity.plural}" t
+                    WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL) AS total,
+                   (SELECT count(*) FROM "{entity.plural}" t
+                    WHERE t.tenant = %(tenant)s AND t.deleted_at IS NULL AND t.source_seq < %(seq)s
+                      AND {_absent(entity, staged)}) AS n""",  # noqa: S608 - names of the model
         tenant=tenant, seq=source_seq,
     )  # fmt: skip
     assert row is not None

@@ -8,7 +8,7 @@ refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -42,6 +42,9 @@ class _Unusable(Exception):
     """A text that Postgres cannot hold."""
 
 
+_REFUSED: Final = (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable)  # a surrogate on its own, as a rule
+
+
 def _json(value: object) -> str:
     text = orjson.dumps(value)
     if b"\\u0000" in text and _NUL_IN_JSON(text):
@@ -59,9 +62,12 @@ _Show = Callable[[Any], str] | None
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How to render an entity: a row of nothing, where in it fields stand, and the key parts that are no texts."""
+    """How to render an entity: a row of nothing, how many marks of NULL stand in it beside its key, where fields
+    stand, and the key parts that are no texts.
+    """
 
     empty: list[str]
+    nulls: int
     keys: int
     shown: tuple[tuple[int, Callable[[Any], str]], ...]
     places: dict[str, tuple[int, _Show]]
@@ -74,6 +80,7 @@ def _plan(name: str) -> _Plan:
     shows = [_RENDER[field.kind] for field in entity.key]
     return _Plan(
         empty=[NULL] * (keys + len(entity.fields) + 1) + ["f", "f"],
+        nulls=len(entity.fields) + 1,
         keys=keys,
         shown=tuple((at, show) for at, show in enumerate(shows) if show is not None),
         places={field.name: (at, _RENDER[field.kind]) for at, field in enumerate(entity.fields, start=keys)},
@@ -86,38 +93,66 @@ def render(record: Record, *, clean: bool = False) -> tuple[bytes, str]:
 
     Raises ``DataError`` E215 when a text cannot be stored.
     """
-    plan = _plan(record.entity)
+    try:
+        body, nulls = _body(record, _plan(record.entity))
+    except _REFUSED as error:
+        raise DataError("E215", path=record.entity, detail=str(error)) from error
+    if not clean:
+        delimiters = len(_plan(record.entity).empty) - 1
+        if body.count(b"\x1f") != delimiters or body.count(b"\x1e") != nulls or b"\x00" in body:
+            raise DataError("E215", path=record.entity, detail="control characters")
+    return _escaped(body), xxh3_128_hexdigest(body)
+
+
+def _body(record: Record, plan: _Plan) -> tuple[bytes, int]:
+    """The row as it is without escapes, and how many marks of NULL are in it by right. Raises one of ``_REFUSED``."""
     values = plan.empty.copy()
-    nulls = len(values) - plan.keys - 2
+    nulls = plan.nulls
     if len(record.key) != plan.keys:
         raise ValueError(f"a key of {record.entity} has {plan.keys} parts")
-    try:
-        values[: plan.keys] = record.key
-        for at, key_show in plan.shown:
-            values[at] = key_show(values[at])
-        places = plan.places
-        for name, value in record.fields.items():
-            if value is not None and name in places:
-                at, show = places[name]
-                values[at] = value if show is None else show(value)
-                nulls -= 1
-        if record.extra:
-            values[-3] = _json(record.extra)
+    values[: plan.keys] = record.key
+    for at, key_show in plan.shown:
+        values[at] = key_show(values[at])
+    places = plan.places
+    for name, value in record.fields.items():
+        if value is not None and name in places:
+            at, show = places[name]
+            values[at] = value if show is None else show(value)
             nulls -= 1
-        if record.deleted:
-            values[-2] = "t"
-        if record.stub:
-            values[-1] = "t"
-        body = DELIMITER.join(values).encode()
-        if len(body) > KEY_LIMIT:
-            _fits_indexes(record)
-    except (UnicodeEncodeError, orjson.JSONEncodeError, _Unusable) as error:  # a surrogate on its own, as a rule
-        raise DataError("E215", path=record.entity, detail=str(error)) from error
-    if not clean and (body.count(b"\x1f") != len(values) - 1 or body.count(b"\x1e") != nulls or b"\x00" in body):
-        raise DataError("E215", path=record.entity, detail="control characters")
-    if b"\\" in body or b"\n" in body or b"\r" in body:
-        return _escaped(body), xxh3_128_hexdigest(body)
-    return body, xxh3_128_hexdigest(body)
+    if record.extra:
+        values[-3] = _json(record.extra)
+        nulls -= 1
+    if record.deleted:
+        values[-2] = "t"
+    if record.stub:
+        values[-1] = "t"
+    body = DELIMITER.join(values).encode()
+    if len(body) > KEY_LIMIT:
+        _fits_indexes(record)
+    return body, nulls
+
+
+def _bodies(records: Sequence[Record]) -> list[bytes] | None:
+    """The rows of records of one entity without escapes, as ``render`` looks at them, but all at once. ``None`` where
+    one of them is not as usual.
+    """
+    entity = records[0].entity
+    plan = _plan(entity)
+    bodies, nulls = [], 0
+    try:
+        for record in records:
+            if record.entity != entity:
+                return None
+            body, more = _body(record, plan)
+            bodies.append(body)
+            nulls += more
+    except _REFUSED:
+        return None
+    every = b"".join(bodies)  # no row has fewer marks than it must have, so that sums tell as much as each
+    delimiters = (len(plan.empty) - 1) * len(bodies)
+    if every.count(b"\x1f") != delimiters or every.count(b"\x1e") != nulls or b"\x00" in every:
+        return None
+    return bodies
 
 
 def _fits_indexes(record: Record) -> None:
@@ -130,7 +165,9 @@ def _fits_indexes(record: Record) -> None:
 
 
 def _escaped(body: bytes) -> bytes:
-    return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    if b"\\" in body or b"\n" in body or b"\r" in body:
+        return body.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return body
 
 
 def _scope_key(of: str) -> bytes | None:
@@ -165,6 +202,30 @@ class Rows:
             raise
         self.number += 1
         self._put((record.entity, False), b"%d\x1f%b\x1f%b\n" % (self.number, body, digest.encode()))
+
+    def add_all(self, records: Sequence[Record]) -> list[tuple[Record, DataError]]:
+        """Several records, as ``add`` does one after the other. Returns those that cannot be stored, and why."""
+        bodies = _bodies(records) if records else []
+        if bodies is None:
+            return self._add_each(records)
+        lines, number = [], self.number
+        for body in bodies:
+            number += 1
+            lines.append(b"%d\x1f%b\x1f%b\n" % (number, _escaped(body), xxh3_128_hexdigest(body).encode()))
+        if lines:
+            self.number = number
+            self.lines.setdefault((records[0].entity, False), []).extend(lines)
+            self.size += sum(map(len, lines))
+        return []
+
+    def _add_each(self, records: Sequence[Record]) -> list[tuple[Record, DataError]]:
+        refused = []
+        for record in records:
+            try:
+                self.add(record)
+            except DataError as error:
+                refused.append((record, error))
+        return refused
 
     def whole_set(self, entity: str, of: str) -> None:
         """The statement that all records of ``entity`` under ``of`` have been stated.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 from psycopg import sql
 
+from syncd.errors import DataError
 from syncd.model import ENTITIES, Entity
 from syncd.model.entity import Kind
 from syncd.model.records import Record
@@ -33,7 +34,8 @@ class Stage:
 
     ``ahead``: rows are sent by a thread of its own while the caller goes on, who then leaves the connection alone until
     ``flush`` returned. ``sent`` is called, by that thread too, for the bytes of each table that were sent; what it
-    raises comes from a later call here. ``skip`` names entities of which whole sets say nothing.
+    raises comes from a later call here. ``skip`` names entities of which whole sets say nothing. ``beat`` is called
+    while the caller waits for that thread.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Stage:
         self._under_way: deque[Future[None]] = deque()
         self._backlog = Backlog()
         self._rows = Rows()
+        self.beat: Callable[[], None] = lambda: None
         self.entities: set[str] = set()
         self.scopes: set[str] = set()
 
@@ -70,6 +73,20 @@ class Stage:
         if self._rows.size >= _FLUSH_BYTES:
             self._flush()
 
+    def add_all(self, records: Sequence[Record]) -> list[tuple[Record, DataError]]:
+        """Stage several records. Returns those that cannot be stored, and why."""
+        refused = self._rows.add_all(records)
+        if self._rows.size >= _FLUSH_BYTES:
+            self._flush()
+        return refused
+
+    def report(self, sent: Callable[[Table, int], None] | None) -> None:
+        """From now on ``sent`` is called, or nobody, and whole sets say what they say; whoever asks for it has flushed
+        before.
+        """
+        self._sent = sent
+        self._skip = frozenset()
+
     def whole_set(self, entity: str, of: str) -> None:
         """Stage the statement that all records of ``entity`` under ``of`` have been stated; see ``Rows.whole_set``."""
         self._rows.whole_set(entity, of)
@@ -86,15 +103,11 @@ class Stage:
         for table, data in lines.items():
             self._send(table, data)
 
-    def flush(self, beat: Callable[[], None] = lambda: None) -> None:
-        """Send what is buffered to the server, and wait until it is there; ``beat`` is called meanwhile."""
+    def flush(self) -> None:
+        """Send what is buffered to the server, and wait until it is there."""
         self._flush()
         while self._under_way:
-            wait(list(self._under_way)[:1], timeout=_BEAT_SECONDS)
-            if self._under_way[0].done():
-                self._wait()
-            else:
-                beat()
+            self._wait()
 
     def close(self) -> None:
         """Forget what waits, and let the thread end."""
@@ -105,9 +118,9 @@ class Stage:
         self._backlog.close()
         self._rows.take()
 
-    def analyze(self) -> None:
+    def analyze(self, *, but: frozenset[str] = frozenset()) -> None:
         """Let the planner know what was staged: temporary tables are analysed by nobody else."""
-        for name in self.entities:
+        for name in self.entities - but:
             columns = sql.SQL(", ").join(map(sql.Identifier, (*ENTITIES[name].key_names, "deleted", "stub")))
             self._conn.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(stage_name(name)), columns))
         for name in self.scopes:
@@ -130,6 +143,10 @@ class Stage:
             self._wait()
 
     def _wait(self) -> None:
+        """For the oldest piece under way: an insert of a portion takes seconds, so that the caller shows signs of life."""
+        while not self._under_way[0].done():
+            self.beat()
+            wait((self._under_way[0],), timeout=_BEAT_SECONDS)
         self._under_way.popleft().result()
 
     def _copy_waiting(self, table: Table, piece: Piece) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -22,13 +22,14 @@ from syncd import issues, journal
 from syncd.errors import ConfigError, DataError, SyncdError
 from syncd.journal import Entry
 from syncd.model import ENTITIES
-from syncd.store import fingerprints, packages, runs, seen
+from syncd.store import fingerprints, first_load, packages, runs, seen
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.first_load import FirstLoad, Repeated
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import orders_in, pictures, removals, tell
+from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.helpers import Helpers
 from syncd.sync.newer import Newer
@@ -67,16 +68,13 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     try:
         with (
             ctx.db.dedicated() as conn, ctx.db.dedicated() as side, ctx.db.dedicated() as reading, Spool() as spool,
-            Helpers(look) as helpers,
+            Helpers(look) as helpers, bulk(),
         ):  # fmt: skip
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None
-            first = FirstLoad(conn, claim.tenant, claim.source_seq) if fast else None
-            if first is not None and not first.entities:
-                first = None
-            stage = Stage(
-                conn, ahead=fast, sent=first.staged if first else None, skip=first.entities if first else frozenset()
-            )
+            missing = first_load.of_an_import(conn, claim.tenant) if fast else frozenset()
+            first = FirstLoad(conn, claim.tenant, claim.source_seq, missing) if missing else None
+            stage = Stage(conn, ahead=fast, sent=first.staged if first else None, skip=missing)
             return _run(Run(
                 ctx, claim, conn, side, reading, stage, spool, helpers, stopping, first=first, newer=newer, fast=fast,
             ))  # fmt: skip
@@ -100,11 +98,12 @@ def _run(state: Run) -> Result:
     beat(state, force=True)
     removals_before = runs.mark(state.conn, state.claim.tenant)
     while True:
+        state.stage.beat = partial(beat, state)
         try:
             with _writing(state):
                 _read(state)
                 state.helpers.close()
-                state.stage.flush(partial(beat, state))
+                state.stage.flush()
                 state.stage.analyze()
                 with state.conn.transaction():
                     _lock(state, removals_before)
@@ -116,10 +115,18 @@ def _run(state: Run) -> Result:
 
 @contextmanager
 def _writing(state: Run) -> Iterator[None]:
-    """Of a first load the reading belongs to the transaction of the merge."""
-    with state.conn.transaction() if state.first else nullcontext():
-        if state.first:
-            state.first.begin()
+    """Of a first load the reading belongs to the transaction of the merge, which nobody else of the company may begin
+    meanwhile: each would wait for rows of the other. Is somebody at it, this is no first load.
+    """
+    with ExitStack() as writing:
+        if state.first is not None:
+            writing.enter_context(state.conn.transaction())
+            if runs.lock(state.conn, state.claim.tenant, wait=False):
+                state.first.begin()
+            else:
+                writing.close()
+                state.first = None
+                state.stage.report(None)
         try:
             yield
         finally:

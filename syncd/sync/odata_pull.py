@@ -77,6 +77,8 @@ class OdataPuller:
         readers = [reader for reader in self._readers if reader.source.entity.name == entity]
         if not readers:
             raise ConfigError("E852", mapping=self._mapping, section=ENTITIES[entity].plural)
+        for reader in readers:
+            reader.at_hand = False
         known = _Cursor.read(cursor, self._now())
         since = known.since if known and all(reader.source.query.changed_by for reader in readers) else {}
         asked = all(reader.by_ref or not reader.is_object for reader in readers)
@@ -86,6 +88,7 @@ class OdataPuller:
             cursor=lambda: self._following(readers, known if since else None),
             whole=lambda: all(reader.whole for reader in readers),
             recheck=self._recheck(readers),
+            at_hand=lambda: all(reader.at_hand for reader in readers),
         )
 
     def changes(self) -> Pulled:

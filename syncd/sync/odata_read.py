@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import IO, Any, Final
 
-from syncd.adapters.odata import answers, describe, reading
+from syncd.adapters.odata import describe, reading, streaming
+from syncd.adapters.odata.answers import Wanted
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.filters import Filter, all_of, compare
 from syncd.adapters.odata.literals import name
@@ -21,8 +22,6 @@ from syncd.model.records import BadRecord, Record
 
 Row = Mapping[str, Any]
 Page = Sequence[Record | BadRecord]
-ROWS: Final = 1000
-"""Rows of a virtual table that are worked on at once."""
 MANY: Final = 200
 """Missing references in one page above which the whole set is read instead."""
 REF: Final = "Ref_Key"
@@ -34,6 +33,8 @@ class Books:
 
     client: Client
     takes: dict[str, set[str]] = field(default_factory=dict)
+    asked: int = 0
+    """How often something was missed."""
     _known: dict[str, dict[str, Row | None]] = field(default_factory=dict)
     _missing: dict[str, set[str]] = field(default_factory=dict)
     _whole: set[str] = field(default_factory=set)
@@ -54,6 +55,7 @@ class Books:
     def fetch(self) -> bool:
         """Get what was missed. Returns whether there was anything to get."""
         missing, self._missing = self._missing, {}
+        self.asked += bool(missing)
         for set_name, keys in missing.items():
             known, fields = self._known[set_name], sorted(self.takes.get(set_name, ()))
             expand = sorted({path.rpartition("/")[0] for path in fields if "/" in path})
@@ -72,7 +74,7 @@ class Books:
 @dataclass(slots=True)
 class SourceReader:
     """Reads one source. After a read ``whole`` tells whether every record was seen, ``newest`` the latest time of
-    ``changed_by``.
+    ``changed_by``; while it goes on, ``at_hand`` tells whether all that is still to come is here already.
     """
 
     client: Client
@@ -82,6 +84,7 @@ class SourceReader:
     page_size: int = reading.PAGE
     whole: bool = False
     newest: str = ""
+    at_hand: bool = False
     _number: int = 0
 
     @property
@@ -104,17 +107,21 @@ class SourceReader:
     def read(self, now: datetime, since: datetime | None = None) -> Iterator[Page]:
         """All records; of a source with ``changed_by`` those changed after ``since``. Times are the base's own."""
         hidden = self.client.endpoint.allowed_only
-        self.newest = ""
+        self.newest, self.at_hand = "", False
         if not self.is_object and self._key() is None:
-            body = self._table()
-            self.whole = not self.narrowed and not hidden
-            for part in answers.parts(body, ROWS, self._types()):
-                yield self.records(part)
+            with self._table() as body:
+                self.whole = not self.narrowed and not hidden
+                for part in streaming.records(body, self._types(), self._wanted()):
+                    asked = self.books.asked
+                    made = self.records(part)
+                    self.at_hand = self.books.asked == asked  # few references: those of the next part are known too
+                    yield made
             return
         query = self.source.query
         pull = Pull(
             self.client, query.set, query.select, key=self._key() or (REF,), scope=self._scope(),
             where=self._window(now, since), page_size=self.page_size, types=self._types(), expand=query.expand,
+            wanted=self._wanted(),
         )  # fmt: skip
         for batch in pull:
             if query.changed_by:
@@ -158,7 +165,7 @@ class SourceReader:
     def _bad(self, row: Row, error: MappingError) -> BadRecord:
         return BadRecord(self.source.entity.name, _shown(row), str(error.params.get("path") or ""), 0, error)
 
-    def _table(self) -> bytes:
+    def _table(self) -> IO[bytes]:
         """A virtual table, or a register whose key is not known: in one answer."""
         query = self.source.query
         options = {"$filter": query.filter} if query.filter else {}
@@ -167,7 +174,7 @@ class SourceReader:
         options |= reading.expanded(query.expand)
         if self.client.endpoint.allowed_only:
             options["allowedOnly"] = "true"
-        return self.client.get(query.resource, options, kind="table" if query.table else "read")
+        return self.client.keep(query.resource, options, kind="table" if query.table else "read")
 
     def _key(self) -> tuple[str, ...] | None:
         if self.is_object:
@@ -180,6 +187,10 @@ class SourceReader:
         if self.client.format != "atom" or self.base is None or self.source.query.table:
             return None
         return describe.types(self.base, self.source.query.set)
+
+    def _wanted(self) -> Wanted:
+        paths = (*(self._key() or ()), *self.source.query.select)
+        return Wanted(path.partition("/")[0] for path in paths)
 
     def _scope(self) -> Filter | None:
         return Filter(self.source.query.filter) if self.source.query.filter else None

@@ -19,6 +19,7 @@ from syncd.schedules.plan import Plan
 from syncd.schedules.rows import Claim
 from syncd.store import endpoints, fingerprints, gone
 from syncd.store.db import Conn, execute, one
+from syncd.store.first_load import FirstLoad
 from syncd.store.merge import Counters, merge_entity
 from syncd.store.stage import Stage
 from syncd.sync.context import Context
@@ -43,6 +44,8 @@ class PullRun:
     claim: Claim
     plan: Plan
     conn: Conn
+    side: Conn
+    """For what is asked while rows are on their way over ``conn``."""
     stage: Stage
     stopping: Callable[[], bool]
     source_seq: int
@@ -57,6 +60,9 @@ class PullRun:
     """Keys of objects that the base said are no more."""
     cursors: dict[str, str] = field(default_factory=dict)
     problems: list[DataError] = field(default_factory=list)
+    first: FirstLoad | None = None
+    careful: bool = False
+    """Whether a first load is out of the question: it was tried."""
     entity: str = ""
     records: int = 0
     beat_at: float = 0.0
@@ -71,11 +77,7 @@ def merge(state: PullRun) -> Result:
             continue
         staged = name in state.stage.entities
         absent = _remove_absent(state, name, staged=staged)  # first: the merge forgets staged rows that change nothing
-        found = counters[name] = (
-            merge_entity(conn, name, tenant=tenant, source_seq=state.source_seq, whole_sets=False)
-            if staged
-            else Counters()
-        )
+        found = counters[name] = _merge_one(state, name) if staged else Counters()
         found.failed = state.bad_counts.get(name, 0)
         found.read += found.failed
         found.removed += absent
@@ -101,13 +103,21 @@ def merge(state: PullRun) -> Result:
     return Result(outcome, plain)
 
 
+def _merge_one(state: PullRun, name: str) -> Counters:
+    if state.first is not None and name in state.first.entities:
+        return state.first.merge(name)
+    return merge_entity(
+        state.conn, name, tenant=state.claim.tenant, source_seq=state.source_seq, whole_sets=False
+    )  # fmt: skip
+
+
 def _remove_absent(state: PullRun, name: str, *, staged: bool) -> int:
     """Remove what a whole set left out, unless there is a doubt about the set, or it is suspiciously much.
 
     With several infobases none of them knows all records of the company.
     """
-    if not may_remove(state, name):
-        return 0
+    if (state.first is not None and name in state.first.entities) or not may_remove(state, name):
+        return 0  # of a first load nothing was there before
     conn, tenant = state.conn, state.claim.tenant
     where: dict[str, Any] = {"tenant": tenant, "source_seq": state.source_seq, "staged": staged}
     found = gone.count(conn, name, **where)

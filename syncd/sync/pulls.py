@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -28,9 +30,12 @@ from syncd.schedules.settings import CHANGES
 from syncd.store import endpoints, gone, runs, secrets
 from syncd.store.db import Conn, Database, Row, one
 from syncd.store.endpoints import Endpoint
+from syncd.store.first_load import Repeated
 from syncd.store.merge import prepare
 from syncd.store.stage import Stage
+from syncd.sync import pull_first
 from syncd.sync.ahead import Ahead
+from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.odata_pull import OdataPuller
 from syncd.sync.pull_merge import PullRun, Result, entry, may_remove, merge, too_much
@@ -70,9 +75,16 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _failed(ctx, claim, plan, DataError("E970", times=claim.takeovers), "")
     state: PullRun | None = None
     try:
-        with ctx.db.dedicated() as conn:
-            state = PullRun(ctx, claim, plan, conn, Stage(conn), stopping, _place(conn))
-            return _run(state, plan.endpoint)
+        with ctx.db.dedicated() as conn, ctx.db.dedicated() as side, bulk():
+            state = PullRun(ctx, claim, plan, conn, side, Stage(conn, ahead=True), stopping, _place(side))
+            try:
+                return _run(state, plan.endpoint)
+            except Repeated:
+                log.info("a first pull is read anew: a row is there already", schedule=claim.schedule)
+                conn.execute("DISCARD TEMP")
+                stage = Stage(conn, ahead=True)
+                state = PullRun(ctx, claim, plan, conn, side, stage, stopping, state.source_seq, careful=True)
+                return _run(state, plan.endpoint)
     except LeaseLost:
         log.warning("the lease of a pull was lost", schedule=claim.schedule)
         return None
@@ -110,24 +122,35 @@ def _run(state: PullRun, endpoint: Endpoint) -> Result:
     secret = endpoint.secret(secrets.keys(state.ctx.settings))
     puller = opener(endpoint, secret, state.ctx.db)
     try:
-        _ask(state, puller)
-        state.entity = ""
-        state.stage.flush()
-        state.stage.analyze()
-        with state.conn.transaction():
-            if not rows.hold(state.conn, state.claim):
-                raise LeaseLost
-            runs.lock(state.conn, state.claim.tenant)
-            prepare(state.conn)
-            result = merge(state)
+        with ExitStack() as writing:
+            try:
+                _ask(state, puller, writing)
+                result = _merge(state)
+            finally:
+                state.stage.close()
         _say_committed(state, puller)
     finally:
         puller.close()
     return result
 
 
-def _ask(state: PullRun, puller: Puller) -> None:
-    """Read all of it into the stage."""
+def _merge(state: PullRun) -> Result:
+    state.entity = ""
+    state.stage.flush()
+    with state.conn.transaction():
+        pull_first.ended(state)
+        if not rows.hold(state.conn, state.claim):
+            raise LeaseLost
+        runs.lock(state.conn, state.claim.tenant)
+        prepare(state.conn)
+        pull_first.at_least_unseen(state)
+        return merge(state)
+
+
+def _ask(state: PullRun, puller: Puller, writing: ExitStack) -> None:
+    """Read all of it into the stage. What is read last may begin to be written, in a transaction that ``writing``
+    ends.
+    """
     if state.plan.pull == CHANGES:
         state.stage.begin_file(0)
         _read(state, "", puller.changes())
@@ -142,7 +165,9 @@ def _ask(state: PullRun, puller: Puller) -> None:
     for number, entity in enumerate(state.entities):
         state.entity = entity
         state.stage.begin_file(number)
-        _read(state, entity, puller.pull(entity, known.get(entity)))
+        pulled = puller.pull(entity, known.get(entity))
+        last = number == len(state.entities) - 1 and not state.rechecks
+        _read(state, entity, pulled, partial(pull_first.begin, state, pulled, writing) if last else None)
     _recheck(state)
 
 
@@ -154,8 +179,8 @@ def _say_committed(state: PullRun, puller: Puller) -> None:
         log.warning("1C was not told that its changes arrived", schedule=state.plan.name, code=error.code)
 
 
-def _read(state: PullRun, entity: str, pulled: Pulled) -> None:
-    _take_all(state, entity, pulled.pages)
+def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] | None = None) -> None:
+    _take_all(state, entity, pulled.pages, each)
     if not pulled.partial and pulled.whole():
         state.whole.add(entity)
         if pulled.recheck is not None:
@@ -165,12 +190,21 @@ def _read(state: PullRun, entity: str, pulled: Pulled) -> None:
         state.cursors[entity] = following
 
 
-def _take_all(state: PullRun, entity: str, source: Iterator[Sequence[Record | BadRecord | Gone]]) -> None:
+def _take_all(
+    state: PullRun,
+    entity: str,
+    source: Iterator[Sequence[Record | BadRecord | Gone]],
+    each: Callable[[], None] | None = None,
+) -> None:
+    """Stage all pages; ``each`` is called after every one."""
     pages = Ahead(source, lambda: _beat(state), name=f"{state.plan.name}: {entity}")
     try:
         for page in pages:
-            for item in page:
-                _take(state, item)
+            for start in range(0, len(page), _CHECK_EVERY):
+                _take(state, page[start : start + _CHECK_EVERY])
+                _beat(state)
+            if each is not None:
+                each()
     finally:
         pages.close()
 
@@ -192,23 +226,29 @@ def _recheck(state: PullRun) -> None:
             _take_all(state, name, recheck(absent))
 
 
-def _take(state: PullRun, item: Record | BadRecord | Gone) -> None:
-    if isinstance(item, Gone):
-        state.gone.setdefault(item.entity, []).append(item.key[0])
-        return
-    refused = item if isinstance(item, BadRecord) else None
-    if isinstance(item, Record):
-        try:
-            state.stage.add(item)
-        except DataError as error:
-            refused = BadRecord(item.entity, "/".join(map(str, item.key)), item.entity, item.line, error)
-    if refused is not None:
-        state.bad_counts[refused.entity] = state.bad_counts.get(refused.entity, 0) + 1
-        if len(state.bad) < BAD_KEPT:
-            state.bad.append(refused)
-    state.records += 1
-    if state.records % _CHECK_EVERY == 0:
-        _beat(state)
+def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone]) -> None:
+    records = [item for item in items if isinstance(item, Record)]
+    for item, error in state.stage.add_all(records):
+        key = "/".join(map(str, item.key))
+        _refuse(state, BadRecord(item.entity, key, item.entity, item.line, error))
+    state.records += len(records)
+    if len(records) < len(items):
+        _take_others(state, [item for item in items if not isinstance(item, Record)])
+
+
+def _take_others(state: PullRun, items: Sequence[BadRecord | Gone]) -> None:
+    for item in items:
+        if isinstance(item, Gone):
+            state.gone.setdefault(item.entity, []).append(item.key[0])
+        else:
+            _refuse(state, item)
+            state.records += 1
+
+
+def _refuse(state: PullRun, refused: BadRecord) -> None:
+    state.bad_counts[refused.entity] = state.bad_counts.get(refused.entity, 0) + 1
+    if len(state.bad) < BAD_KEPT:
+        state.bad.append(refused)
 
 
 def _beat(state: PullRun, *, force: bool = False) -> None:
@@ -220,7 +260,7 @@ def _beat(state: PullRun, *, force: bool = False) -> None:
     if not force and now - state.beat_at < min(1.0, lease / 4):
         return
     state.beat_at = now
-    if not rows.heartbeat(state.conn, state.claim, lease, {"entity": state.entity, "records": state.records}):
+    if not rows.heartbeat(state.side, state.claim, lease, {"entity": state.entity, "records": state.records}):
         raise LeaseLost
 
 
@@ -229,7 +269,7 @@ def _known_cursors(state: PullRun) -> dict[str, str]:
     if state.claim.counters.get("full"):
         return {}
     row = one(
-        state.conn,
+        state.side,
         """SELECT counters->'cursors' AS cursors FROM schedule_run
            WHERE tenant = %(t)s AND schedule = %(n)s AND outcome IN ('ok', 'partial') AND counters ? 'cursors'
            ORDER BY finished_at DESC LIMIT 1""",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from syncd.errors import DataError
 from syncd.model.records import Record
 from syncd.store.db import Conn, Row, every
+from syncd.store.rows import Rows
 from syncd.store.stage import Stage, render, scope_name, stage_name
 
 
@@ -214,3 +215,29 @@ def test_any_text_that_postgres_can_hold_comes_back(
         ).fetchall()
         assert [(row["id"], row["name"], row["b"], row["r"]) for row in found] == rows
         conn.execute("DISCARD TEMP")
+
+
+TEXTS = st.sampled_from(["", "a", "\\", "\n", "\r\n", "\x00", "\x1e", "\x1f", "\ud800", "ж" * 1500, "\x1ea"])
+PRODUCTS = st.builds(
+    lambda key, name, barcode, entity, deleted: Record(
+        entity, (key,), {"name": name, "barcodes": [barcode], "weight": None}, deleted=deleted
+    ),
+    TEXTS, TEXTS | st.none(), TEXTS, st.sampled_from(["product"] * 9 + ["category"]), st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(batches=st.lists(st.lists(PRODUCTS, max_size=4), max_size=4))
+def test_several_at_once_are_the_same_as_one_after_the_other(batches: list[list[Record]]) -> None:
+    together, singly = Rows(5), Rows(5)
+    told, expected = [], []
+    for batch in batches:
+        told += [(record.key, error.params["detail"]) for record, error in together.add_all(batch)]
+        for record in batch:
+            try:
+                singly.add(record)
+            except DataError as error:
+                expected.append((record.key, error.params["detail"]))
+    assert told == expected
+    assert (together.number, together.size, together.refused) == (singly.number, singly.size, singly.refused)
+    assert together.take() == singly.take()

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from syncd.commerceml import shapes
 from syncd.commerceml.policy import ReadPolicy
 from syncd.sync import batch
 from syncd.sync.batch import Batch, Job, Unreadable, read_batch
@@ -96,6 +97,10 @@ ID = "<Ид>a</Ид>"
         record(ID, "<Наименование>a&#33;</Наименование>"),
         record(ID, "<Наименование><![CDATA[<b>]]></Наименование>"),
         record(ID, "<Описание>a <b>c</b></Описание>", element="Товар"),
+        record(ID, "<Наименование>a<!-- b -->c</Наименование>"),
+        record(ID, "<Наименование>a<?b?>c</Наименование>"),
+        record(ID, "<Страна/><СтранаПроисхождения>Россия</СтранаПроисхождения>", element="Товар"),
+        record(ID, '<Склад x:ИдСклада="w" x:КоличествоНаСкладе="5"/>'),
         record(ID, "text", "<Наименование>b</Наименование>"),
         record(ID, "<Статус>Удален</Статус>"),
         record(ID, attributes=' Статус="Удален"'),
@@ -141,6 +146,30 @@ def test_a_batch_with_what_xml_does_not_know_is_left_to_the_parser(body: bytes) 
     same(job("Предложение", [record("<Ид>u</Ид>"), body, record("<Ид>v</Ид>")]))
 
 
+def test_a_text_that_the_parser_refuses_is_refused() -> None:
+    huge = record(ID, f"<Описание>{'x' * 10_500_000}</Описание>", element="Товар")
+    usual = record(ID, "<Описание>x</Описание>", element="Товар")
+    assert same(job("Товар", [usual, usual, huge])) == "unreadable"
+
+
+def test_what_is_learnt_of_shapes_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes, "_SHAPES_SIZE", 5_000)
+    batch._shapes.cache_clear()
+    for number in range(100):
+        several = record(ID, *[f"<Поле{n}>x</Поле{n}>" for n in range(number)], element="Товар")
+        same(job("Товар", [several] * 3))
+    known = batch._shapes("Товар", tuple(NAMESPACES.items()))
+    assert 0 < sum(map(len, known._known)) <= 5_000
+    batch._shapes.cache_clear()
+
+
+def test_a_shape_that_comes_once_is_not_learnt() -> None:
+    batch._shapes.cache_clear()
+    asked = job("Товар", [record(ID, f"<Поле{n}>x</Поле{n}>", element="Товар") for n in range(50)])
+    assert by_shape(asked) == 0
+    assert by_shape(asked) == 50
+
+
 def test_a_comment_over_several_records_is_noticed() -> None:
     pieces = [
         record(ID, "<Описание><!-- ", "</Описание>"),
@@ -169,7 +198,8 @@ def test_a_shape_in_windows_1251() -> None:
 TEXTS = st.sampled_from(
     ["a", "b", " c ", "\u00a0d", "", " ", "\n", "1", "0", "2,5", "1 000,00", "-3", "x>y", 'q"r', "&amp;", "&lt;b&gt;",
      "&#10;", "&quot;e&apos;", "true", "false", "Удален", "t1", "RUB", "00000000-0000-0000-0000-000000000000", "a#b",
-     "НДС", "Без НДС", "Вес", "Код", "796", "back\\slash", "two\nlines", "None"]
+     "НДС", "Без НДС", "Вес", "Код", "796", "back\\slash", "two\nlines", "None", "a<!-- b -->c", "a<?b?>c", "<!---->d",
+     "<![CDATA[e]]>"]
 )  # fmt: skip
 SPACES = st.sampled_from(["", "", "", "\n\t", " "])
 
@@ -193,10 +223,12 @@ def block(draw: st.DrawFn, name: str, inner: st.SearchStrategy[str], most: int =
 
 WAREHOUSES = st.one_of(
     st.builds('<Склад ИдСклада="{}" КоличествоНаСкладе="{}"/>'.format, st.sampled_from(["w1", "w2", ""]), TEXTS),
+    st.builds('<Склад x:ИдСклада="{}" x:КоличествоНаСкладе="{}"/>'.format, TEXTS, TEXTS),
     block("Склад", leaf("Ид", "ИдСклада", "Количество", "Резерв", "Наименование", "ДругоеПоле")),
 )
 CHILDREN = st.one_of(
     leaf("Наименование", "Артикул", "Код", "НомерВерсии", "Штрихкод", "ШтрихКод", "Картинка", "Страна", "Описание"),
+    leaf("Страна", "СтранаПроисхождения", "ПолноеНаименование", "Наименование"),
     leaf("Статус", "ПометкаУдаления", "Вес", "Неизвестное", "ТорговаяМарка", "БазоваяЕдиница", "Изготовитель"),
     block("Группы", leaf("Ид")),
     block("ЗначенияСвойств", block("ЗначенияСвойства", leaf("Ид", "Значение", "Наименование"))),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ from syncd.commerceml.policy import ReadPolicy
 from syncd.config import Settings
 from syncd.model import ENTITIES
 from syncd.queue.broker import Doorbell
-from syncd.store import first_load, packages, uploads
-from syncd.store.db import Database, every
+from syncd.store import first_load, packages, runs, uploads
+from syncd.store.db import Database, Row, every
 from syncd.store.first_load import FirstLoad
 from syncd.store.packages import PackageFile
 from syncd.sync import helpers, imports
@@ -98,6 +99,11 @@ def oracle(worker_database: str) -> Iterator[Oracle]:
     slow = Settings.model_validate({"imports": {"skip_unchanged": False}})
     yield Oracle(Context(db, Settings(), Doorbell(None)), Context(db, slow, Doorbell(None)))
     db.close()
+
+
+def _rows_of(db: Database, query: str) -> list[Row]:
+    with db.transaction() as conn:
+        return every(conn, query)
 
 
 def _clean(oracle: Oracle) -> None:
@@ -299,6 +305,28 @@ def test_a_first_load_in_portions_ends_in_the_same_rows(
     oracle.take(_goods(300).replace("</Товары>".encode(), again or "</Товары>".encode()))
     assert moved.count("product") > 3, "several portions before the end"
     oracle.take(_goods(300))
+
+
+@pytest.mark.usefixtures("helped")
+def test_nothing_is_inserted_early_while_another_merge_of_the_company_goes_on(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for rows of the other, and Postgres end one of them."""
+    _clean(oracle)
+    monkeypatch.setattr(first_load, "PORTION_BYTES", 3_000)
+    moved: list[str] = []
+    monkeypatch.setattr(FirstLoad, "_move", lambda _self, entity: moved.append(entity))
+    waits = "SELECT 1 AS x FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+    with ThreadPoolExecutor(1) as thread:
+        with oracle.fast.db.dedicated() as other, other.transaction():
+            assert runs.lock(other, FAST)
+            result = thread.submit(_import, oracle.fast, FAST, (_goods(300),))
+            until = time.monotonic() + 60
+            while not _rows_of(oracle.fast.db, waits):
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        assert result.result(60).counters["product"]["created"] == 300
+    assert not moved
 
 
 @pytest.mark.usefixtures("helped")

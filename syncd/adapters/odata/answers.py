@@ -9,7 +9,7 @@ error, never an empty set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -23,8 +23,9 @@ Record = dict[str, Any]
 Types = Mapping[str, str]
 """Types of fields by name (``Edm.Double``), which Atom leaves out: JSON needs none (``describe.types``)."""
 
+Decode = Callable[[bytes], Any]
 BOM: Final = b"\xef\xbb\xbf"
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode: Decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _NOISE: Final = ("odata.", "@navigationLinkUrl", "@odata.")
 
 
@@ -39,46 +40,61 @@ class Page:
     next: str | None = None
 
 
-def page(body: bytes, types: Types | None = None) -> Page:
+class Wanted:
+    """The properties of a record that are looked at. Of JSON the others are not even made into objects, which takes
+    half the time; records that lack one come with all they have.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        fields = {f"f{at}": name for at, name in enumerate(dict.fromkeys(names))}
+        row = msgspec.defstruct("row", [(field, Any) for field in fields], rename=fields, gc=False)
+        document = msgspec.defstruct(
+            "document", [("value", list[row]), ("count", Any, None), ("next", Any, None)],  # type: ignore[valid-type]
+            rename={"count": "odata.count", "next": "odata.nextLink"},
+        )  # fmt: skip
+        shown = ", ".join(f"n{field}: row.{field}" for field in fields)
+        known = {f"n{field}": name for field, name in fields.items()}
+        self._plain: Callable[[list[Any]], list[Record]] = eval(  # noqa: S307 - no text of others
+            f"lambda rows: [{{{shown}}} for row in rows]", {"__builtins__": {}, **known}
+        )
+        self._document: Decode = msgspec.json.Decoder(document, float_hook=Decimal).decode
+        self._rows: Decode = msgspec.json.Decoder(list[row], float_hook=Decimal).decode  # type: ignore[valid-type]
+
+    def document(self, body: bytes) -> Any:
+        """A set with such records."""
+        try:
+            found = self._document(body)
+        except msgspec.ValidationError:
+            return _decode(body)
+        return {"value": self._plain(found.value), "odata.count": found.count, "odata.nextLink": found.next}
+
+    def rows(self, body: bytes) -> Any:
+        """An array of such records."""
+        try:
+            return self._plain(self._rows(body))
+        except msgspec.ValidationError:
+            return _decode(body)
+
+
+def page(body: bytes, types: Types | None = None, wanted: Wanted | None = None) -> Page:
     """Read a set. Raises TransportError E809 when this is no whole answer of OData."""
     if is_xml(body):
         records, count, following = atom.feed(body, types)
         return Page(records, count, following)
-    document = json(body)
+    document = json(body, wanted.document if wanted else _decode)
     found = document.get("value") if isinstance(document, dict) else None
-    if not isinstance(found, list) or not set(map(type, found)) <= {dict}:
+    if found is None or not _are_records(found):
         raise TransportError("E809", detail=_head(body))
     count = document.get("odata.count")
     return Page(found, None if count is None else whole(count), document.get("odata.nextLink"))
 
 
-class _Rows(msgspec.Struct):
-    """A set whose rows are not read yet."""
-
-    value: list[msgspec.Raw]
-
-
-_rows = msgspec.json.Decoder(_Rows).decode
-
-
-def parts(body: bytes, size: int, types: Types | None = None) -> Iterator[list[Record]]:
-    """Read a set that came in one answer, so many records at a time: all of them at once may take much memory.
-
-    Raises TransportError E809 when this is no whole answer of OData.
-    """
-    if is_xml(body):
-        found = page(body, types).records
-        yield from (found[start : start + size] for start in range(0, len(found), size))
-        return
-    try:
-        rows = _rows(body.removeprefix(BOM)).value
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise TransportError("E809", detail=_head(body)) from error
-    for start in range(0, len(rows), size):
-        made = [_decode(row) for row in rows[start : start + size]]
-        if not set(map(type, made)) <= {dict}:
-            raise TransportError("E809", detail=_head(body))
-        yield made
+def rows(body: bytes, wanted: Wanted | None = None) -> list[Record]:
+    """An array of records. Raises TransportError E809 when this is none."""
+    found = json(body, wanted.rows if wanted else _decode)
+    if not _are_records(found):
+        raise TransportError("E809", detail=_head(body))
+    return found  # type: ignore[no-any-return]
 
 
 def record(body: bytes, types: Types | None = None) -> Record:
@@ -106,10 +122,10 @@ def names(body: bytes) -> list[str]:
     return [str(item.get("url") or item.get("name")) for item in page(body).records]
 
 
-def json(body: bytes) -> Any:
+def json(body: bytes, decode: Decode = _decode) -> Any:
     """Any JSON, fractions exact. Raises TransportError E809 for an answer cut in half and for what is no JSON."""
     try:
-        return _decode(body.removeprefix(BOM))
+        return decode(body.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TransportError("E809", detail=_head(body)) from error
 
@@ -133,6 +149,10 @@ def whole(value: object) -> int:
 def plain(found: Record) -> Record:
     """The object's own fields: without what OData adds beside them."""
     return {key: value for key, value in found.items() if not any(noise in key for noise in _NOISE)}
+
+
+def _are_records(found: object) -> bool:
+    return isinstance(found, list) and set(map(type, found)) <= {dict}
 
 
 def _head(body: bytes) -> str:

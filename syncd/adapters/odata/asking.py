@@ -7,7 +7,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from typing import Final
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
 
 import httpx
 
@@ -16,6 +17,9 @@ from syncd.adapters.odata.answers import BOM
 from syncd.errors import SyncdError, TransportError
 
 _ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
+IN_MEMORY: Final = 8 * 1024 * 1024
+"""Bytes of a large answer that are kept in memory; what is larger goes to a temporary file."""
+_HEAD: Final = 2048
 _DOCUMENTS: Final = frozenset({b"feed", b"entry", b"service", b"Edmx"})
 
 
@@ -61,6 +65,25 @@ def check(response: httpx.Response, body: bytes, ask: Ask) -> None:
     raise failures.of_answer(
         status, body, write=ask.write, asked=ask.asked, retry_after=_seconds(response.headers.get("retry-after"))
     )
+
+
+def kept(response: httpx.Response, ask: Ask, limit: int) -> IO[bytes]:
+    """The body in a file, from its beginning; on disk where it is large. Raises as ``check`` does."""
+    chunks = ask.chunks(response, limit)
+    if not response.is_success:
+        check(response, b"".join(chunks), ask)
+    body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is the caller's
+    try:
+        head = b""
+        for chunk in chunks:
+            head = head if len(head) > _HEAD else head + chunk
+            body.write(chunk)
+        check(response, head, ask)
+        body.seek(0)
+    except BaseException:
+        body.close()
+        raise
+    return body
 
 
 def _stranger(body: bytes) -> bool:

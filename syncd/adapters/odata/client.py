@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Final, Literal, Self
+from typing import IO, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -17,7 +17,7 @@ import httpx
 import structlog
 
 from syncd.adapters.odata import failures
-from syncd.adapters.odata.asking import Ask, check, in_our_words
+from syncd.adapters.odata.asking import Ask, check, in_our_words, kept
 from syncd.adapters.odata.endpoint import Endpoint, Format, Kind
 from syncd.adapters.odata.literals import in_path, in_query
 from syncd.adapters.odata.sessions import Sessions
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 Method = Literal["GET", "POST", "PATCH"]
 """There is no DELETE: it removes for good and looks after no references. A deletion is a mark (``writing``)."""
 Query = Mapping[str, str]
+Answer = TypeVar("Answer")
 
 _FORMATS: Final[Mapping[Format, tuple[str, str]]] = {
     "nometadata": ("application/json;odata=nometadata", "application/json;odata=nometadata"),
@@ -113,6 +114,26 @@ class Client:
         Raises TransportError, ConfigError, RemoteError, MappingError and Refused (``failures``), E843 for an address
         that is too long.
         """
+
+        def ask(headers: Mapping[str, str], added: str) -> bytes:
+            return self._ask("GET", path, query, kind, headers=headers, added=added)
+
+        return self._patiently(path, kind, accept, ask)
+
+    def keep(self, path: str, query: Query | None = None, *, kind: Kind = "read") -> IO[bytes]:
+        """Read a resource that may be large, into a file that is on disk then; the caller closes it. All of it came
+        when this returns. Waits, asks again and raises as ``get`` does.
+        """
+
+        def ask(headers: Mapping[str, str], added: str) -> IO[bytes]:
+            with self._response("GET", path, query, kind, headers=headers, added=added, content=b"") as (response, ask):
+                return kept(response, ask, self.endpoint.max_answer_bytes)
+
+        return self._patiently(path, kind, None, ask)
+
+    def _patiently(
+        self, path: str, kind: Kind, accept: Format | None, ask: Callable[[Mapping[str, str], str], Answer]
+    ) -> Answer:
         if path.rpartition("/")[2].partition("(")[0] in ACTIONS:
             raise ValueError(f"{path} acts, even when it is only read")
         pauses = iter(_POOL_PAUSES)
@@ -120,7 +141,7 @@ class Client:
         while True:
             chosen = accept or self.format
             try:
-                return self._ask("GET", path, query, kind, headers=_accept(chosen), added=_FORMATS[chosen][0])
+                return ask(_accept(chosen), _FORMATS[chosen][0])
             except failures.FormatRefused:
                 if accept or self.format != "nometadata":
                     raise

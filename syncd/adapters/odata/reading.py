@@ -14,7 +14,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from syncd.adapters.odata import answers, failures
-from syncd.adapters.odata.answers import Page, Record, Types
+from syncd.adapters.odata.answers import Page, Record, Types, Wanted
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.filters import MAX_ENCODED, Filter, all_of, batches, equals
 from syncd.adapters.odata.literals import Value, fits_path, in_query, key, name, ref
@@ -52,7 +52,8 @@ class Pull:
 
     ``scope`` is the part of the set that is meant at all (``IsFolder eq false``), ``where`` narrows it for this once.
     ``optional`` fields are left out, and named in ``dropped``, where the configuration lacks them. ``types`` make
-    numbers of Atom's texts; JSON needs none. ``expand`` names the references that ``select`` goes through.
+    numbers of Atom's texts; JSON needs none. ``expand`` names the references that ``select`` goes through. ``wanted``:
+    of JSON nothing else is read.
     """
 
     client: Client
@@ -68,6 +69,7 @@ class Pull:
     order: Sequence[str] = ()
     types: Types | None = None
     expand: Sequence[str] = ()
+    wanted: Wanted | None = None
     partial: set[Partial] = field(default_factory=set)
     dropped: list[str] = field(default_factory=list)
     total: int = 0
@@ -113,7 +115,7 @@ class Pull:
                 query["allowedOnly"] = "true"
             query |= expanded(self.expand)
             try:
-                return answers.page(ask(self.client, self.set_name, query, self._fields()), self.types)
+                return answers.page(ask(self.client, self.set_name, query, self._fields()), self.types, self.wanted)
             except failures.UnknownName as error:
                 self._drop(error)
 

@@ -384,3 +384,40 @@ def test_a_download_goes_to_a_file_and_stops_at_its_limit(site: Site, client: Cl
     assert target.getvalue() == body
     with pytest.raises(TransportError, match="E836"):
         client.download("POST", "SelectChanges", {}, io.BytesIO(), kind="changes", limit=100_000)
+
+
+# --- large answers ---
+
+
+@pytest.mark.parametrize("size", [10, 9_000_000])
+def test_a_large_answer_is_kept_in_a_file(site: Site, client: Client, size: int) -> None:
+    body = b'{"value":[]}' + b" " * size
+    site.answer = lambda _: Reply(body)
+    with client.keep("Register/Balance()", {"$select": "A"}, kind="table") as kept:
+        assert kept.read() == body
+    assert site.asked[0].query["$select"] == "A"
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (Reply(b"<!DOCTYPE HTML><html><head><title>1cfresh</title></head></html>" + b" " * 9_000_000), "E812"),
+        (Reply(b'{"odata.error":{"code":"-1","message":{"value":"x"}}}'), "E815"),
+        (Reply(b"", 302, {"Location": "/login"}), "E812"),
+        (Reply(b'{"value":[]}' + b" " * 9_000_000, cut=8_500_000), "E801"),
+        (error("6", "Сегмент пути " + "х" * 5000), "E820"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_not_kept(site: Site, client: Client, reply: Reply, code: str) -> None:
+    site.answer = lambda _: reply
+    with pytest.raises(Exception, match=code):
+        client.keep("Register/Balance()", kind="table")
+
+
+def test_a_kept_answer_has_a_limit_and_is_asked_for_again_as_others_are(site: Site) -> None:
+    site.answer = lambda _: Reply(b"", 406) if len(site.asked) < 3 else Reply(b'{"value":[]}' + b" " * 100_000)
+    pauses: list[float] = []
+    settings = Endpoint(site.url, max_answer_bytes=50_000)
+    with Client(settings, sleep=pauses.append) as client, pytest.raises(TransportError, match="E836"):
+        client.keep("Register/Balance()", kind="table")
+    assert pauses == [1.0, 2.0]

@@ -1,4 +1,4 @@
-"""Expressions as closures: the tree is walked once, when a mapping is compiled, and not again for every record.
+"""Expressions as closures, against which their functions (``syncd.mappings.lowered``) are held: the plain way.
 
 The operators are simpleeval's own, which bound the size of texts and numbers; what a tree may hold at all was decided
 before (``expression.parse``).
