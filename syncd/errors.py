@@ -368,8 +368,8 @@ CATALOGUE: dict[str, Text] = {
     # E5xx: imports
     "E501": Text(
         "on-call",
-        "The import failed inside syncd ({error}). The package is kept; look at the journal detail and run `syncd journal show`.",
-        "Импорт завершился ошибкой внутри syncd ({error}). Пакет сохранён; подробности: `syncd journal show`.",
+        "The import failed inside syncd ({error}). The package is kept: `syncd journal show` has the detail to report; once mended, or to try again, `syncd package replay`.",
+        "Импорт завершился ошибкой внутри syncd ({error}). Пакет сохранён: подробности для сообщения об ошибке — `syncd journal show`; повторить, в том числе после исправления, — `syncd package replay`.",
     ),
     "E502": Text(
         "on-call",

@@ -24,7 +24,7 @@ def span(text: str) -> timedelta:
             f"{text!r} is no span of time: write 90s, 5m, 2h or 1d",
             f"{text!r} — не срок: пишите 90s, 5m, 2h или 1d",
         )
-        raise ValueError(f"{text!r} {tr(en, ru)}")
+        raise ValueError(tr(en, ru))
     return timedelta(seconds=sum(int(number) * _UNITS[unit.lower()] for number, unit in parts))
 
 

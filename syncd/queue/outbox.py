@@ -71,7 +71,11 @@ def enqueue(
 
 
 def supersede(conn: Conn, tenant: str, kind: str, key: str, *, below: int) -> int:
-    """Older states of an object that 1C has certainly not taken need not be sent any more. Returns how many."""
+    """Older states of an object that 1C has certainly not taken need not be sent any more. Returns how many.
+
+    What is held stays, and a newer state waits behind it: a person wants it so, or has to find out whether 1C has it.
+    Only what 1C did not take alone (E223) is held for its content, which the newer one may have mended.
+    """
     return len(
         every(
             conn,
@@ -79,7 +83,8 @@ def supersede(conn: Conn, tenant: str, kind: str, key: str, *, below: int) -> in
             WITH old AS (
                 UPDATE outbox SET state = 'superseded', next_attempt_at = NULL, updated_at = now()
                 WHERE tenant = %(t)s AND kind = %(kind)s AND key = %(key)s AND revision_no < %(below)s
-                  AND state IN ('pending', 'waiting', 'held', 'rejected') AND lease_id IS NULL
+                  AND (state IN ('pending', 'waiting', 'rejected') OR (state = 'held' AND error_code = 'E223'))
+                  AND lease_id IS NULL
                 RETURNING id, attempt
             )
             INSERT INTO outbox_change (tenant, outbox_id, state, attempt, by, reason)

@@ -143,7 +143,7 @@ class Stage:
             self._wait()
 
     def _wait(self) -> None:
-        """For the oldest piece under way: an insert of a portion takes seconds, so that the caller shows signs of life."""
+        """For the oldest piece under way. An insert of a portion takes seconds: the caller shows signs of life."""
         while not self._under_way[0].done():
             self.beat()
             wait((self._under_way[0],), timeout=_BEAT_SECONDS)

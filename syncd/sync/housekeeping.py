@@ -19,6 +19,9 @@ RUN_DAYS: Final = 30
 """How long the history of schedules is kept."""
 
 
+MESSAGES_AT_ONCE: Final = 50_000
+
+
 def jobs(ctx: Context) -> list[Job]:
     """All jobs of this installation."""
     return [Job("housekeeping", timedelta(hours=1), lambda beat: _house(ctx, beat))]
@@ -31,7 +34,6 @@ def _house(ctx: Context, beat: Beat) -> str:
         "weeks made ready": lambda conn: partitions.ensure(conn, datetime.now(UTC)),
         "weeks of history": lambda conn: partitions.drop_old(conn, keep, datetime.now(UTC)),
         "journal": lambda conn: journal.prune(conn, keep),
-        "messages": lambda conn: _messages(conn, keep),
         "changes of messages": _changes,
         "sessions": access.prune_sessions,
         "packages": lambda conn: _packages(conn, keep),
@@ -42,12 +44,24 @@ def _house(ctx: Context, beat: Beat) -> str:
         "batches": lambda conn: _batches(conn, keep),
         "issues": lambda conn: issues.prune(conn, keep),
     }
-    gone = {}
+    gone = {"messages": _all_messages(ctx, keep, beat)}
     for name, remove in tasks.items():
         beat()
         with ctx.db.transaction() as conn:
             gone[name] = remove(conn)
     return ", ".join(f"{name}: {number}" for name, number in gone.items() if number) or "nothing to remove"
+
+
+def _all_messages(ctx: Context, keep_days: int, beat: Beat) -> int:
+    """As many as there are, some at a time: no transaction lasts long, however busy the shop was."""
+    gone = 0
+    while True:
+        beat()
+        with ctx.db.transaction() as conn:
+            more = _messages(conn, keep_days)
+        gone += more
+        if more < MESSAGES_AT_ONCE:
+            return gone
 
 
 def _messages(conn: Conn, keep_days: int) -> int:
@@ -57,8 +71,8 @@ def _messages(conn: Conn, keep_days: int) -> int:
         """DELETE FROM outbox WHERE (tenant, id) IN (
                SELECT tenant, id FROM outbox
                WHERE state IN ('acknowledged', 'cancelled', 'superseded')
-                 AND id < %(bound)s AND updated_at < now() - make_interval(days => %(d)s) LIMIT 50000)""",
-        d=keep_days, bound=partitions.floor_of(datetime.now(UTC) - timedelta(days=keep_days)),
+                 AND id < %(bound)s AND updated_at < now() - make_interval(days => %(d)s) LIMIT %(most)s)""",
+        d=keep_days, most=MESSAGES_AT_ONCE, bound=partitions.floor_of(datetime.now(UTC) - timedelta(days=keep_days)),
     )  # fmt: skip
 
 

@@ -317,3 +317,36 @@ def test_an_order_adopted_late_does_not_wait_for_the_floors(queue: Queue) -> Non
     with queue.db.transaction() as conn:
         assert endpoints.adopt_everywhere(conn) == 1
     assert [each.id for each in queue.claim()] == [message]
+
+
+# --- what a person wants or has to find out ---------------------------------------------------------------------------
+
+
+def test_a_change_of_an_order_waits_behind_one_that_a_person_holds(queue: Queue) -> None:
+    queue.endpoint()
+    first = queue.put("a")
+    with queue.db.transaction() as conn:
+        assert acts.hold(conn, "default", first, by="test", reason="fraud check")
+    second = queue.put("a", revision_no=2)
+    assert queue.row(first)["state"] == "held"
+    assert queue.claim() == []
+    with queue.db.transaction() as conn:
+        assert acts.cancel(conn, "default", first, by="test", reason="fraud")
+    assert [got.id for got in queue.claim()] == [second]
+
+
+def test_a_change_of_an_order_waits_behind_one_that_may_be_in_1c(queue: Queue) -> None:
+    queue.endpoint()
+    first = queue.put("a")
+    (got,) = queue.claim()
+    queue.end(got, Decision("held"), error=UnknownOutcome("E902", detail="cut"))
+    queue.put("a", revision_no=2)
+    assert queue.row(first)["state"] == "held"
+    assert queue.claim() == [], "a second document is not made before somebody looked for the first"
+
+
+def test_a_change_replaces_an_order_that_1c_did_not_take_even_alone(queue: Queue) -> None:
+    first = queue.put("a")
+    queue.run("UPDATE outbox SET state = 'held', error_code = 'E223'")
+    queue.put("a", revision_no=2)
+    assert queue.row(first)["state"] == "superseded"
