@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> list[Line]:
         print(machine(url), flush=True)
         lines = measure(documents, url, options.only)
         show(lines)
-        if options.only in (None, LATENCY):
-            if options.only:
+        if not options.only or LATENCY in options.only:
+            if options.only and not set(IMPORTS).intersection(options.only):
                 job("import", url, *(str(path) for path in documents.files("first")))
             show_latency(*latency.measure(url, documents.files("first"), quiet_seconds=options.quiet))
     if options.profile:
@@ -68,7 +68,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--offers", type=_number, help=tr("about so many offers", "примерно столько предложений"))
     shape = tr("2.07, or 3.1 in split files", "2.07 или 3.1 раздельными файлами")
     parser.add_argument("--shape", choices=get_args(Shape), default="2.07", help=shape)
-    parser.add_argument("--only", choices=NAMES, help=tr("measure this alone", "измерить только это"))
+    parser.add_argument(
+        "--only", choices=NAMES, nargs="+", help=tr("measure these alone", "измерить только перечисленное")
+    )
     parser.add_argument("--quiet", type=float, default=15.0, help=tr("seconds of quiet", "секунд тишины"))
     parser.add_argument("--profile", action="store_true", help=tr("where the time goes", "на что уходит время"))
     parser.add_argument("--out", type=Path, default=OUT, help=tr("folder of the documents", "папка документов"))
@@ -113,14 +115,15 @@ def machine(url: str) -> str:
     )
 
 
-def measure(documents: Documents, url: str, only: str | None) -> list[Line]:
+def measure(documents: Documents, url: str, only: Sequence[str] | None) -> list[Line]:
     """Every measurement stands between two of the yardstick on the same documents; the better of the two counts."""
-    wanted = [only] if only else [name for name in NAMES if name != LATENCY]
+    wanted = [name for name in NAMES if name != LATENCY and (not only or name in only)]
+    last_import = max((at for at, name in enumerate(IMPORTS) if name in wanted), default=-1)
     lines: list[Line] = []
     last: tuple[State, Measured] | None = None
     for name in ("yardstick", *READERS, *IMPORTS):
         state: State = "changed" if name == "changed" else "first"
-        needed_before = only in IMPORTS and name in IMPORTS[: IMPORTS.index(only)] and name != "unchanged"
+        needed_before = name in IMPORTS[: max(0, last_import)] and name != "unchanged"
         if name not in wanted and not needed_before:
             continue
         paths = [str(path) for path in documents.files(state)]

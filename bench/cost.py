@@ -12,13 +12,13 @@ from typing import Final
 
 import psycopg
 
-_EVERY: Final = 0.05  # seconds between two looks at the helpers' memory
+_EVERY: Final = 0.2  # seconds between two looks at the helpers' memory
 
 
 @dataclass(slots=True)
 class Cost:
     """``cpu`` are seconds of this process and its helpers, ``server`` those of Postgres; ``together`` is the largest
-    resident memory that all of them but Postgres had at one moment, in bytes.
+    resident memory that all of them but Postgres had at one moment, in bytes: pages that they share count once.
     """
 
     cpu: float = 0.0
@@ -56,10 +56,10 @@ def _watch(cost: Cost, done: threading.Event) -> None:
 
 
 def _resident(pid: int) -> int:
-    """Bytes a process holds now; 0 when it is gone."""
+    """Bytes a process holds now, its share of what several hold; 0 when it is gone."""
     try:
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmRSS:"):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     except (FileNotFoundError, ProcessLookupError):
         pass
