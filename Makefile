@@ -41,7 +41,7 @@ fuzz: $(STAMP)  ## mutated documents; FUZZ_ARGS="--seed 1" / испорченн�
 	@$(PYTHON) -m fuzz $(FUZZ_ARGS)
 
 chaos: $(STAMP)  ## everything breaks under load; CHAOS_ARGS="--seed 1" / всё ломается под нагрузкой
-	@$(PYTHON) -m chaos $(CHAOS_ARGS)
+	@$(PYTHON) -m chaos $(or $(CHAOS_ARGS),--least 1000)
 
 clean:  ## remove .venv and caches, never data / удалить .venv и кеши; данные остаются
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist bench/out fuzz/out

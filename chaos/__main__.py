@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     report = run(
         seed, orders=options.orders, number=options.blows, pause=options.pause, keep=options.keep, via=options.via
     )
+    if report.faults < options.least:
+        report.problems.append(tr(f"only {report.faults} faults, not {options.least}",
+                                  f"сбоев всего {report.faults}, а не {options.least}"))  # fmt: skip
     show(report)
     return 1 if report.problems else 0
 
@@ -60,6 +63,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=2.0, help=tr("seconds between two (2)", "секунд между ними (2)"))
     parser.add_argument(
         "--via", choices=get_args(Via), default="http", help=tr("the way into 1C (http)", "путь заказов в 1С (http)")
+    )
+    parser.add_argument(
+        "--least", type=int, default=0, help=tr("fail with fewer faults (0)", "меньше сбоев — ошибка (0)")
     )
     parser.add_argument("--keep", type=Path, help=tr("keep data and logs there", "сохранить данные и логи"))
     return parser.parse_args(arguments)

@@ -49,6 +49,8 @@ _WEIGHTS: Final = {
     "kill 1c once": 5, "kill 1c twice": 5, "outage once": 8, "outage twice": 8,
 }  # fmt: skip
 _LASTING: Final = {"freeze": (0.5, 2.5), "outage": (0.5, 6.0)}
+_LONG_OUTAGE: Final = 60.0  # of each 1C once, in a run that lasts: past every lease and every pause between two tries
+_LONG_RUN: Final = 100
 
 
 def blows(seed: int, number: int, *, pause: float) -> list[Blow]:
@@ -63,4 +65,7 @@ def blows(seed: int, number: int, *, pause: float) -> list[Blow]:
     for what in wanted:
         low, high = _LASTING.get(what.partition(" ")[0], (0.0, 0.0))
         made.append(Blow(what, dice.uniform(0.3, 1.7) * pause, dice.uniform(low, high)))
+    if number >= _LONG_RUN:
+        for place, tenant in enumerate(TENANTS, start=1):
+            made.insert(place * number // 3, Blow(f"outage {tenant.name}", pause, _LONG_OUTAGE))
     return made

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Final
 
@@ -30,7 +30,9 @@ _WHOLE_JOINS: Final = ("enable_hashjoin", "enable_mergejoin")
 
 @dataclass(slots=True)
 class Counters:
-    """What became of the records of one entity. ``read`` counts distinct keys met."""
+    """What became of the records of one entity. ``read`` counts distinct keys met, ``repeated`` further statements
+    about one that was met already.
+    """
 
     read: int = 0
     created: int = 0
@@ -38,10 +40,13 @@ class Counters:
     unchanged: int = 0
     removed: int = 0
     failed: int = 0
+    repeated: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, int]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON: what adds up."""
+        found = asdict(self)
+        del found["repeated"]
+        return found
 
 
 def prepare(conn: Conn) -> None:
@@ -63,7 +68,7 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
     if keys["most"] > 1:
         execute(conn, _sql(name).needless)
         execute(conn, _sql(name).fold)
-    counters = Counters(read=keys["number"])
+    counters = Counters(read=keys["number"], repeated=keys["again"])
     few = _are_few(conn, entity, counters.read)
     absent = 0
     if whole_sets and entity.scope and (not few or _any_absent(conn, name, parameters)):
@@ -177,10 +182,11 @@ def _merged(field: Field) -> str:
 
 
 def _keys_sql(entity: Entity) -> str:
-    """How many keys were staged, and how often the one stated most."""
+    """How many keys were staged, how often the one stated most, and how many statements more there are than keys."""
     return f"""
-        SELECT count(*) AS number, coalesce(max(times), 0) AS most
-        FROM (SELECT count(*) AS times FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)}) k
+        SELECT count(*) AS number, coalesce(max(times), 0) AS most, coalesce(sum(stated - 1), 0)::bigint AS again
+        FROM (SELECT count(*) AS times, greatest(count(*) FILTER (WHERE NOT stub), 1) AS stated
+              FROM "{stage_name(entity.name)}" GROUP BY {_keys(entity)}) k
     """  # noqa: S608 - names come from the model, never from data
 
 

@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 UNKNOWN_SHOWN: Final = 20
 CATALOG_LANE: Final = "catalog"
+_SAID_ONCE: Final = frozenset({"product", "offer"})  # classifiers come with the goods and with the offers
 
 
 @dataclass(slots=True)
@@ -161,6 +162,8 @@ def _merge(state: Run) -> Result:
     for name in ENTITIES:
         if name in state.stage.entities:
             counters[name] = merge_one(state, name)
+            if name in _SAID_ONCE and (repeated := counters[name].repeated):
+                state.warnings[f"{name} stated more than once, the last statement counts"] += repeated
     _learn(state, counters)
     orders = _apply_orders(state)
     if orders.read:
