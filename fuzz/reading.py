@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import resource
 import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from fuzz.lab import Broken, receive, send
+from syncd.commerceml.policy import ReadPolicy
 from syncd.commerceml.reader import EncodingMismatch, Reader
 from syncd.errors import DataError
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record
 from syncd.store import stage
+from syncd.sync.batch import Batch, Job, Unreadable, read_batch
 
 MEMORY: Final = 640 << 20
 """Address space a document may take on top of the process itself, bytes."""
 _WHOLE: Final = 1 << 20
+_GOODS: Final = 40  # records of one document that are read both ways
 _FEEDS: Final = 3_000  # pieces of one document at most, so that the harness is not what takes the time
 
 
@@ -41,14 +46,38 @@ def check(data: bytes, seed: str) -> Read:
     try:
         first = _read(data, rng)
         second = _read(data, rng)
+        problems = _against_the_parser(data)
     except MemoryError:
         return Read("memory", problems=[f"more than {MEMORY >> 20} MB"])
     except Exception:
         return Read("crash", problems=[traceback.format_exc()])
-    problems = []
     if first != second and "ok" in (first[0], second[0]):  # which of two reasons to refuse comes first may differ
         problems.append(f"depends on the size of the pieces: {first} against {second}")
     return Read(first[0], first[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10, problems)
+
+
+def _against_the_parser(data: bytes) -> list[str]:
+    """Goods as they stand in the bytes: read by their shape they are what the parser makes of them."""
+    problems = []
+    for element in ("Товар", "Предложение"):
+        for encoding in ("utf-8", "windows-1251"):
+            pattern = f"<{element}[ >].*?</{element}>".encode(encoding)
+            records = [found.group() for found in islice(re.finditer(pattern, data, re.DOTALL), _GOODS)]
+            for record in records:
+                job = Job(element, 1, 0, encoding, {}, "c", {}, ReadPolicy(), [record])
+                told = [
+                    _batch(job, by_shape=way) for way in (True, True, False)
+                ]  # a shape is learnt at its second sight
+                if not told[0] == told[1] == told[2]:
+                    problems.append(f"by its shape another record: {record[:2000]!r}")
+    return problems[:1]
+
+
+def _batch(job: Job, *, by_shape: bool) -> Batch | None:
+    try:
+        return read_batch(job, by_shape=by_shape)
+    except Unreadable:
+        return None
 
 
 def _read(data: bytes, rng: random.Random) -> tuple[str, int, str]:

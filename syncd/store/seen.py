@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,8 +14,7 @@ from psycopg import sql
 from syncd.store.db import Conn, execute
 from syncd.store.stated import Hashes, Seen, key_hash
 
-_CHUNK: Final = 262_144  # so many numbers may be objects at once: some 20 MB
-_HASHES: Final = 1 << 64
+_CHUNK: Final = 65_536  # so many numbers may be objects at once: some 5 MB
 
 
 def write(conn: Conn, stated: Seen, tenant: str, package_id: UUID, *, seq: int, infobase_id: UUID | None) -> None:
@@ -54,15 +53,24 @@ def unpack(data: bytes) -> array[int]:
 
 
 def in_order(keys: Iterable[int], number: int) -> array[int]:
-    """In ascending order, each once. ``keys`` are gone through several times: to sort them makes objects of them, many
-    times their size.
+    """In ascending order, each once; about ``number`` of them. To sort them makes objects of them, many times their
+    size: so it is done a part at a time.
     """
     ordered = array("Q")
-    step = _HASHES // (number // _CHUNK + 1) + 1
-    for low in range(0, _HASHES, step):
-        high = low + step
-        ordered.extend(sorted({key for key in keys if low <= key < high}))
+    for part in _parts(keys, number):
+        ordered.extend(sorted(set(part)))
     return ordered
+
+
+def _parts(keys: Iterable[int], number: int) -> Iterator[array[int]]:
+    """By their highest bits, in ascending order. A part is gone when the next one is asked for."""
+    bits = (number // _CHUNK).bit_length()
+    parts = [array("Q") for _ in range(1 << bits)]
+    shift = 64 - bits
+    for key in keys:
+        parts[key >> shift].append(key)
+    while parts:
+        yield parts.pop(0)
 
 
 def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) -> array[int]:
@@ -87,13 +95,14 @@ def _merged(ordered: array[int], more: array[int]) -> array[int]:
 
 
 def missing(stored: array[int], stated: array[int]) -> set[int] | None:
-    """Hashes of ``stored`` that are not among ``stated``; ``None`` where there are too many to be held."""
+    """Hashes of ``stored`` that are not among ``stated``, which are in order; ``None`` where there are too many to be
+    held.
+    """
     found: set[int] = set()
-    step = _HASHES // (max(len(stored), len(stated)) // _CHUNK + 1) + 1
-    for low in range(0, _HASHES, step):
-        high = low + step
-        begin, end = bisect_left(stated, low), bisect_left(stated, high)
-        found |= {key for key in stored if low <= key < high}.difference(stated[begin:end])
+    for part in _parts(stored, max(len(stored), len(stated))):
+        if part:
+            begin, end = bisect_left(stated, min(part)), bisect_right(stated, max(part))
+            found |= set(part).difference(stated[begin:end])
         if len(found) > _CHUNK:
             return None
     return found

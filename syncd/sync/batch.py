@@ -97,12 +97,13 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def read_batch(job: Job) -> Batch:
-    """Read the records of a job. Raises ``Unreadable``."""
+def read_batch(job: Job, *, by_shape: bool = True) -> Batch:
+    """Read the records of a job; not ``by_shape``: all of them by the parser. Raises ``Unreadable``."""
     context = context_of(job)
     batch = Batch(unknown=context.unknown, warnings=context.warnings, counts=context.counts)
     reading = _Reading(job, batch)
-    for ordinal, (line, items, clean) in enumerate(_read(job, context)):
+    found = _by_shape(job, context) if by_shape else [None] * len(job.records)
+    for ordinal, (line, items, clean) in enumerate(_read(job, found, context)):
         reading.take(ordinal, line, items, clean=clean)
     context.counts[job.element] += len(job.records)
     batch.rows, batch.refused = reading.rows.take(), reading.rows.refused
@@ -116,11 +117,12 @@ def context_of(job: Job) -> Context:
     return Context(job.policy, catalogue_id=job.catalogue_id, currencies=job.currencies)
 
 
-def _read(job: Job, context: Context) -> Iterator[tuple[int, list[Item], bool]]:
+def _read(
+    job: Job, found: Sequence[list[Item] | None], context: Context
+) -> Iterator[tuple[int, list[Item], bool]]:  # fmt: skip
     """Of each record its line (as far as it is known), its items, and whether they are surely free of control
-    characters: by its shape, or by the parser where it is irregular.
+    characters: those found by its shape, or those of the parser where it is irregular.
     """
-    found = _by_shape(job, context)
     irregular = [record for record, items in zip(job.records, found, strict=True) if items is None]
     parsed = iter(_root(job, irregular, context) if irregular else ())
     for items in found:

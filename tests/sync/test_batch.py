@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -32,17 +31,11 @@ def job(element: str, records: list[bytes], encoding: str = "utf-8", policy: Rea
     return Job(element, 1, 7, encoding, NAMESPACES, "cat", {"t1": "USD"}, policy or ReadPolicy(), records)
 
 
-def outcome(asked: Job) -> Batch | str:
+def outcome(asked: Job, *, by_shape: bool = True) -> Batch | str:
     try:
-        return read_batch(asked)
+        return read_batch(asked, by_shape=by_shape)
     except Unreadable:
         return "unreadable"
-
-
-def parsed(asked: Job) -> Batch | str:
-    """By the parser alone."""
-    with patch.object(batch, "_by_shape", lambda job, _context: [None] * len(job.records)):
-        return outcome(asked)
 
 
 def by_shape(asked: Job) -> int:
@@ -52,7 +45,7 @@ def by_shape(asked: Job) -> int:
 
 def same(asked: Job) -> Batch | str:
     found = outcome(asked)
-    assert found == parsed(asked)
+    assert found == outcome(asked, by_shape=False)
     return found
 
 
