@@ -22,7 +22,13 @@ from syncd.store.db import Conn, Database, execute, one
 from syncd.store.ids import new_id
 
 BATCH: Final = 8
+_ID: Final = """
+    (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint - {before}), 12, '0') || '7'
+     || lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid
+"""
+"""A UUIDv7, as messages have it, made the given number of milliseconds before now; ``n`` counts rows."""
 _DONE: Final = Decision("acknowledged")
+_AT_ONCE: Final = 500_000
 
 
 @dataclass
@@ -65,9 +71,9 @@ def enqueue(conn: Conn, tenant: str, endpoint_id: UUID, number: int) -> None:
     """So many messages, each about an object of its own."""
     execute(
         conn,
-        """INSERT INTO outbox (tenant, id, kind, key, revision_no, endpoint_id)
-           SELECT %(t)s, gen_random_uuid(), 'order', gen_random_uuid()::text, 1, %(e)s
-           FROM generate_series(1, %(n)s)""",
+        f"""INSERT INTO outbox (tenant, id, kind, key, revision_no, endpoint_id)
+            SELECT %(t)s, {_ID.format(before=0)}, 'order', gen_random_uuid()::text, 1, %(e)s
+            FROM generate_series(1, %(n)s) n""",
         t=tenant, e=endpoint_id, n=number,
     )  # fmt: skip
 
@@ -76,14 +82,16 @@ def finished(url: str, number: int) -> None:
     """So many finished messages of the tenant that is measured."""
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("SET synchronous_commit = off")
-        for _ in range(0, number, 500_000):
+        for done in range(0, number, _AT_ONCE):
             conn.execute(
-                """INSERT INTO outbox (tenant, id, kind, key, revision_no, endpoint_id, state, acknowledged_at)
-                   SELECT 'bench', gen_random_uuid(), 'order', gen_random_uuid()::text, 1, e.id, 'acknowledged', now()
-                   FROM endpoint e, generate_series(1, %s) WHERE e.tenant = 'bench'""",
-                [min(500_000, number)],
+                f"""INSERT INTO outbox (tenant, id, kind, key, revision_no, endpoint_id, state, acknowledged_at)
+                    SELECT 'bench', {_ID.format(before=f"60 * ({number - done} - n)")}, 'order',
+                           gen_random_uuid()::text, 1, e.id, 'acknowledged', now()
+                    FROM endpoint e, generate_series(1, %s) n WHERE e.tenant = 'bench'""".encode(),
+                [min(_AT_ONCE, number - done)],
             )
-        conn.execute("ANALYZE outbox")
+        conn.execute("VACUUM (ANALYZE) outbox")  # they came in a year, not in a minute
+        conn.execute("CHECKPOINT")
 
 
 def latency(url: str, messages: int) -> list[float]:
