@@ -116,6 +116,7 @@ def _place(conn: Conn) -> int:
 
 def _run(state: PullRun, endpoint: Endpoint) -> Result:
     _beat(state, force=True)
+    state.stage.beat = partial(_beat, state)
     opener = PULLERS.get(endpoint.kind)
     if opener is None:
         raise ConfigError("E965", schedule=state.plan.name, pull=state.plan.pull)

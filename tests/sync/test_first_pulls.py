@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from syncd.adapters.odata import streaming
 from syncd.adapters.ports import Pulled
 from syncd.store import runs, stage
-from syncd.store.db import execute
+from syncd.store.db import execute, one
 from syncd.store.first_load import FirstLoad, Repeated
 from syncd.sync import pull_first, pulls
 from syncd.sync.odata_read import SourceReader
@@ -248,3 +249,21 @@ def test_who_writes_the_same_row_is_not_waited_for(
         other.execute("DROP TABLE kept")
     assert repeated == ["price"]
     assert prices(trade) == expected
+
+
+def test_the_lease_is_kept_while_a_pull_waits_for_its_rows_to_be_written(
+    trade: Trade, portions: Portions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trade.ctx.settings.worker.__dict__, "lease_seconds", 5)
+    seen: list[bool] = []
+
+    def slow(number: int) -> None:
+        for _ in range(7 if number == 1 else 0):
+            time.sleep(1)
+            with trade.ctx.db.transaction() as conn:
+                row = one(conn, "SELECT lease_until > now() AS kept FROM schedule_run")
+            seen.append(bool(row and row["kept"]))
+
+    portions.during = slow
+    trade.pull("prices")
+    assert seen == [True] * 7
