@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
@@ -103,6 +103,7 @@ class CompiledSource:
             before = into.fields.get(name)
             how = _COMBINE.get(self.combines.get(name, "last"), _last)
             into.fields[name] = value if before is None else how(before, value)
+        into.extra = record.extra or into.extra
         into.deleted = into.deleted and record.deleted
 
     def preview(self, row: Row) -> list[Cell]:
@@ -128,24 +129,43 @@ class CompiledSource:
             return Cell(name, source_of(rule), how(rule), raw, None, error)
 
 
-def combine_sources(made: Sequence[tuple[CompiledSource, Iterable[Record]]]) -> list[Record]:
-    """Records of all sources of one section that were read together, one per key.
+class Combined:
+    """Records of the sources of one section that add up, one per key, to be added to those of its plain sources.
 
-    A field that is summed and that one source states is stated by all: a sum of nothing is zero (a reserve that ended).
+    With ``neutral`` every record states what they sum and list: of nothing that is zero and an empty list (a reserve
+    that ended). So it may only be said where all of these sources were seen.
     """
-    found: dict[tuple[Any, ...], Record] = {}
-    sums = {name for source, _ in made for name, how_ in source.combines.items() if how_ == "sum"}
-    for source, records in made:
-        for record in source.combined(records):
-            before = found.get(record.key)
-            if before is None:
-                found[record.key] = record
-            else:
-                source.add(before, record)
-    for record in found.values():
-        for name in sums - record.fields.keys():
-            record.fields[name] = Decimal(0)
-    return list(found.values())
+
+    def __init__(self, made: Iterable[tuple[CompiledSource, Iterable[Record]]], *, neutral: bool) -> None:
+        self._parts: dict[tuple[Any, ...], list[tuple[CompiledSource, Record]]] = {}
+        self._neutral: dict[str, Callable[[], Any]] = {}
+        self._used: set[tuple[Any, ...]] = set()
+        for source, records in made:
+            if neutral:
+                self._neutral |= {n: _NEUTRAL[how_] for n, how_ in source.combines.items() if how_ in _NEUTRAL}
+            for record in source.combined(records):
+                self._parts.setdefault(record.key, []).append((source, record))
+
+    def add_to(self, record: Record) -> None:
+        """Complete a record of a plain source."""
+        parts = self._parts.get(record.key, ())
+        if parts:
+            self._used.add(record.key)  # and kept: another plain source may state the same key
+        self._complete(record, parts)
+
+    def left(self) -> Iterator[Record]:
+        """Those whose key no plain source stated."""
+        for key, ((_, first), *others) in self._parts.items():
+            if key not in self._used:
+                self._complete(first, others)
+                yield first
+
+    def _complete(self, record: Record, parts: Iterable[tuple[CompiledSource, Record]]) -> None:
+        for source, part in parts:
+            source.add(record, part)
+        for name, nothing in self._neutral.items():
+            if name not in record.fields:
+                record.fields[name] = nothing()
 
 
 def how(rule: Rule) -> str:
@@ -176,8 +196,9 @@ def _key_value(declared: Field, value: Any) -> Any:
     return _EMPTY_KEYS.get(declared.kind) if value is None else value
 
 
-def _last(_before: Any, after: Any) -> Any:
-    return after
+def _last(before: Any, after: Any) -> Any:
+    """A map key by key, as the merge takes several statements."""
+    return {**before, **after} if isinstance(before, dict) and isinstance(after, dict) else after
 
 
 _COMBINE: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -188,6 +209,7 @@ _COMBINE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "last": _last,
     "list": lambda a, b: [*a, *(part for part in b if part not in a)],
 }
+_NEUTRAL: Final[dict[str, Callable[[], Any]]] = {"sum": Decimal, "list": list}
 
 
 def compile_mapping(

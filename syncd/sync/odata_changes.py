@@ -2,12 +2,13 @@
 
 A packet holds changes of everything the plan registers, so one pull takes it whole, and 1C is told only after our own
 commit. Objects are read again rather than taken from the packet: what a mapping takes through references is not in it.
-Of a register only the fact that it changed is used: its sources are then read as usual.
+Of a register only the fact that it changed is used: its sources are then read as usual, with the other registers of
+the same entity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ from syncd.errors import ConfigError
 from syncd.i18n import tr
 from syncd.model.records import BadRecord, Record
 from syncd.sync.odata_read import REF, SourceReader
+from syncd.sync.odata_together import together
 
 log = structlog.get_logger(__name__)
 
@@ -74,13 +76,20 @@ class Changes:
             name = change.set_name.removesuffix(_RECORDS)
             if name in used:  # a later entry about the same object counts
                 touched.setdefault(name, {})[change.key.get(REF, "")] = change.deleted
-        for reader in self._readers:
-            name = reader.source.query.set.removesuffix(_RECORDS)
-            if name in touched and not reader.is_object:
-                yield from reader.read(self._now())
+        yield from self._registers(touched)
         for name, keys in touched.items():
             yield from self._objects(name, keys)
         self._packet = packet
+
+    def _registers(self, touched: Container[str]) -> Iterator[Sequence[Record | BadRecord | Gone]]:
+        """Of an entity that one of them touches all are read: their records may add up."""
+        of_entity: dict[str, list[SourceReader]] = {}
+        for reader in self._readers:
+            if not reader.is_object:
+                of_entity.setdefault(reader.source.entity.name, []).append(reader)
+        for readers in of_entity.values():
+            if any(reader.source.query.set.removesuffix(_RECORDS) in touched for reader in readers):
+                yield from together(readers, self._now(), {})
 
     def _objects(self, name: str, keys: dict[str, bool]) -> Iterator[Sequence[Record | BadRecord | Gone]]:
         readers = [reader for reader in self._readers if reader.is_object and reader.source.query.set == name]

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from syncd.adapters.odata.client import Client
@@ -19,14 +19,15 @@ from syncd.adapters.odata.endpoint import configured
 from syncd.adapters.odata.literals import read_moment
 from syncd.adapters.ports import Pulled, Recheck
 from syncd.errors import ConfigError
-from syncd.mappings.compiled import combine_sources, compile_mapping
+from syncd.mappings.compiled import compile_mapping
 from syncd.model import ENTITIES
-from syncd.model.records import BadRecord, Record
+from syncd.model.records import Record
 from syncd.store.db import Database
 from syncd.store.endpoints import Endpoint
 from syncd.sync.odata_changes import Changes
 from syncd.sync.odata_mapping import InForce, in_force, name_of
 from syncd.sync.odata_read import Books, Page, SourceReader
+from syncd.sync.odata_together import together
 
 OVERLAP: Final = timedelta(minutes=5)
 """Read again before the newest time that was seen: 1C writes the time when a change begins, not when it is stored."""
@@ -83,7 +84,7 @@ class OdataPuller:
         since = known.since if known and all(reader.source.query.changed_by for reader in readers) else {}
         asked = all(reader.by_ref or not reader.is_object for reader in readers)
         return Pulled(
-            self._pages(readers, since),
+            together(readers, self._now(), since),
             partial=bool(since) or not asked,
             cursor=lambda: self._following(readers, known if since else None),
             whole=lambda: all(reader.whole for reader in readers),
@@ -103,15 +104,6 @@ class OdataPuller:
         """Give connections back."""
         self._changes.close()
         self._client.close()
-
-    def _pages(self, readers: list[SourceReader], since: dict[str, datetime]) -> Iterator[Page]:
-        now = self._now()
-        for reader in readers:
-            if not reader.source.combines:
-                yield from reader.read(now, since.get(reader.source.label))
-        combined = [reader for reader in readers if reader.source.combines]
-        if combined:
-            yield from together(combined, now, since)
 
     @staticmethod
     def _recheck(readers: list[SourceReader]) -> Recheck | None:
@@ -161,23 +153,3 @@ class _Cursor:
         whole = datetime.fromisoformat(found["whole"])
         since = {name: datetime.fromisoformat(at) for name, at in found["since"].items()}
         return None if now - whole > FULL_EVERY or not since else cls(whole, since)
-
-
-def together(readers: list[SourceReader], now: datetime, since: dict[str, datetime]) -> Iterator[Page]:
-    """Sources whose records add up: all of them are read first."""
-    made: list[tuple[Any, list[Record]]] = []
-    bad: list[BadRecord] = []
-    for reader in readers:
-        records: list[Record] = []
-        for page in reader.read(now, since.get(reader.source.label)):
-            for item in page:
-                if isinstance(item, Record):
-                    records.append(item)
-                else:
-                    bad.append(item)
-        made.append((reader.source, records))
-    if bad:
-        yield bad
-    found = combine_sources(made)
-    for start in range(0, len(found), AT_ONCE):
-        yield found[start : start + AT_ONCE]

@@ -73,8 +73,9 @@ class Books:
 
 @dataclass(slots=True)
 class SourceReader:
-    """Reads one source. After a read ``whole`` tells whether every record was seen, ``newest`` the latest time of
-    ``changed_by``; while it goes on, ``at_hand`` tells whether all that is still to come is here already.
+    """Reads one source. After a read ``whole`` tells whether every record of the entity was seen, ``complete`` whether
+    every row of this source was, ``newest`` the latest time of ``changed_by``; while it goes on, ``at_hand`` tells
+    whether all that is still to come is here already.
     """
 
     client: Client
@@ -83,6 +84,7 @@ class SourceReader:
     base: Metadata | None = None
     page_size: int = reading.PAGE
     whole: bool = False
+    complete: bool = False
     newest: str = ""
     at_hand: bool = False
     _number: int = 0
@@ -107,7 +109,7 @@ class SourceReader:
     def read(self, now: datetime, since: datetime | None = None) -> Iterator[Page]:
         """All records; of a source with ``changed_by`` those changed after ``since``. Times are the base's own."""
         hidden = self.client.endpoint.allowed_only
-        self.newest, self.at_hand = "", False
+        self.newest, self.at_hand, self.complete = "", False, False
         if not self.is_object and self._key() is None:
             with self._table() as body:
                 self.whole = not self.narrowed and not hidden
@@ -116,6 +118,7 @@ class SourceReader:
                     made = self.records(part)
                     self.at_hand = self.books.asked == asked  # few references: those of the next part are known too
                     yield made
+            self.complete = not hidden
             return
         query = self.source.query
         pull = Pull(
@@ -130,6 +133,7 @@ class SourceReader:
         # what moved while it was read is asked for by its key before it counts as gone
         doubts = pull.partial - {"shifted", "count"} if self.by_ref else pull.partial
         self.whole = not self.narrowed and not doubts
+        self.complete = not pull.partial and since is None and query.days is None
 
     def fetch(self, keys: Iterable[str]) -> Iterator[Page]:
         """Records of these references that still belong to the source."""

@@ -20,7 +20,7 @@ from jsonschema_rs import validator_for
 from syncd.errors import MappingError
 from syncd.mappings import convert, expression
 from syncd.mappings.compare import compare, effects
-from syncd.mappings.compiled import CompiledSource, combine_sources, compile_mapping
+from syncd.mappings.compiled import Combined, CompiledSource, compile_mapping
 from syncd.mappings.lint import lint
 from syncd.mappings.loading import Mapping, read
 from syncd.mappings.query import Query
@@ -404,5 +404,49 @@ stocks:
     rows = [{"O": "x", "W": "w", "N": 5}, {"O": "y", "W": "w", "N": 7}]
     stock = [record for row in rows if (record := here.run(row)) is not None]
     reserve = [record for n in (1, 2) if (record := there.run({"O": "x", "W": "w", "N": n})) is not None]
-    found = {record.key[0]: record.fields for record in combine_sources([(here, stock), (there, reserve)])}
-    assert found == {"x": {"on_hand": 5, "reserved": 3}, "y": {"on_hand": 7, "reserved": 0}}
+    combined = Combined([(there, reserve)], neutral=True)
+    for record in stock:
+        combined.add_to(record)
+    assert list(combined.left()) == []
+    assert {record.key[0]: record.fields for record in stock} == {
+        "x": {"on_hand": 5, "reserved": 3},
+        "y": {"on_hand": 7, "reserved": 0},
+    }
+
+
+def test_records_of_a_key_that_only_adding_sources_state_are_made_one_and_a_part_says_nothing_of_nothing() -> None:
+    text = """
+stocks:
+  - {name: a, from: A/Balance, fields: {offer_id: O, warehouse_id: W, on_hand: {from: N, combine: sum}}}
+  - {name: b, from: B/Balance, fields: {offer_id: O, warehouse_id: W, reserved: {from: N, combine: sum}}}
+"""
+    here, there = compile_mapping(load(text), MOSCOW)
+
+    def left(*, neutral: bool) -> dict[str, dict[str, object]]:
+        stock = [record for key in "xy" if (record := here.run({"O": key, "W": "w", "N": 5})) is not None]
+        reserve = [record for n in (1, 2) if (record := there.run({"O": "x", "W": "w", "N": n})) is not None]
+        found = Combined([(here, stock), (there, reserve)], neutral=neutral).left()
+        return {record.key[0]: record.fields for record in found}
+
+    assert left(neutral=True) == {"x": {"on_hand": 5, "reserved": 3}, "y": {"on_hand": 5, "reserved": 0}}
+    assert left(neutral=False) == {"x": {"on_hand": 5, "reserved": 3}, "y": {"on_hand": 5}}
+
+
+def test_a_list_of_nothing_is_empty_and_a_least_of_nothing_is_not_stated() -> None:
+    text = """
+offers:
+  - {name: a, from: Catalog_A, fields: {id: Ref_Key}}
+  - name: b
+    from: InformationRegister_B
+    fields: {id: O, barcodes: {from: N, combine: list}, name: {from: L, combine: min}}
+    extra: {seen: L}
+"""
+    plain, codes = compile_mapping(load(text), MOSCOW)
+    rows = [{"O": "x", "N": "1", "L": "b"}, {"O": "x", "N": "2", "L": "a"}]
+    combined = Combined([(codes, [made for row in rows if (made := codes.run(row)) is not None])], neutral=True)
+    found = [made for key in ("x", "y", "x") if (made := plain.run({"Ref_Key": key})) is not None]
+    for record in found:
+        combined.add_to(record)
+    stated = {"barcodes": ["1", "2"], "name": "a"}
+    assert [record.fields for record in found] == [stated, {"barcodes": []}, stated], "a key may be stated twice"
+    assert [record.extra for record in found] == [{"seen": "a"}, None, {"seen": "a"}]
