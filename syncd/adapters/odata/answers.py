@@ -89,6 +89,16 @@ def page(body: bytes, types: Types | None = None, wanted: Wanted | None = None) 
     return Page(found, None if count is None else whole(count), document.get("odata.nextLink"))
 
 
+def at_once(body: bytes, types: Types | None = None, wanted: Wanted | None = None) -> list[Record]:
+    """The records of a set that was asked for without pages. Raises TransportError E809 also where more would follow:
+    what was not sent must not be taken for what 1C does not have.
+    """
+    found = page(body, types, wanted)
+    if found.next is not None:
+        raise TransportError("E809", detail=f"odata.nextLink: {found.next}"[:120])
+    return found.records
+
+
 def rows(body: bytes, wanted: Wanted | None = None) -> list[Record]:
     """An array of records. Raises TransportError E809 when this is none."""
     found = json(body, wanted.rows if wanted else _decode)
