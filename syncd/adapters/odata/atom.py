@@ -39,7 +39,7 @@ def feed(body: bytes, types: Mapping[str, str] | None = None) -> tuple[list[Reco
     total = root.findtext(f"{M}count")
     following = next((link.get("href") for link in root.iter(f"{ATOM}link") if link.get("rel") == "next"), None)
     records = [properties(item, types) for item in root.iter(f"{ATOM}entry")]
-    return records, int(total) if total else None, following
+    return records, _count(total) if total else None, following
 
 
 def entry(body: bytes, types: Mapping[str, str] | None = None) -> Record:
@@ -132,8 +132,19 @@ def _value(element: etree._Element, types: Mapping[str, str]) -> object:
             number = Decimal(text)
         except InvalidOperation as error:
             raise TransportError("E809", detail=f"{_name(element)}: {text[:80]}") from error
-        return int(number) if number == number.to_integral_value() and "." not in text else number
+        return int(number) if "." not in text and _is_whole(number) else number
     return _WORDS.get(text, text) if stated in {"", "Edm.Boolean"} else text
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or len(text) > 18:  # more than 64 bits
+        raise TransportError("E809", detail=f"count: {text[:80]}")
+    return int(text)
+
+
+def _is_whole(number: Decimal) -> bool:
+    """A huge exponent is left to whoever wants the number: its digits would take seconds."""
+    return number.is_finite() and abs(number.adjusted()) < 1000 and number == number.to_integral_value()
 
 
 def _name(element: etree._Element) -> str:

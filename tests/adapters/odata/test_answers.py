@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncd.adapters.odata import answers, atom
+from syncd.adapters.odata.answers import Wanted
 from syncd.errors import DataError, TransportError
 
 FEED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -72,7 +73,7 @@ def test_what_is_no_whole_object_is_an_error(body: bytes) -> None:
         answers.record(body)
 
 
-@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b"<html>1</html>", b"-1", b"1 2"])
+@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b"<html>1</html>", b"-1", b"1 2", b"9" * 5000])
 def test_what_is_no_number_is_no_count(body: bytes) -> None:
     with pytest.raises(TransportError, match="E809"):
         answers.count(body)
@@ -84,6 +85,51 @@ def test_whole_numbers_come_as_texts_too() -> None:
     for value in ("1.5", "", None, True, Decimal("1.5")):
         with pytest.raises(DataError, match="E842"):
             answers.whole(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal("1e300000000"), Decimal("1e-300000000"), Decimal("NaN"), 2**63, str(-(2**63) - 1), "9" * 5000, "--5"],
+)
+def test_whole_numbers_have_64_bits(value: object) -> None:
+    with pytest.raises(DataError, match="E842"):
+        answers.whole(value)
+    assert [answers.whole(str(edge)) for edge in (2**63 - 1, -(2**63))] == [2**63 - 1, -(2**63)]
+
+
+DEEP = b"[" * 200_000 + b"]" * 200_000
+
+
+@pytest.mark.parametrize("wanted", [None, ["a"], ["b"]])
+@pytest.mark.parametrize("value", [b"1e99999999999999999999", DEEP])
+def test_what_cannot_be_read_is_no_answer(value: bytes, wanted: list[str] | None) -> None:
+    row = b'{"b":1,"a":' + value + b"}"
+    if wanted == ["b"] and value != DEEP:  # passed over
+        return
+    for read in (answers.page, answers.rows):
+        body = b"[" + row + b"]" if read is answers.rows else b'{"value":[' + row + b"]}"
+        with pytest.raises(TransportError, match="E809"):
+            read(body, wanted=Wanted(wanted) if wanted else None)
+    with pytest.raises(TransportError, match="E809"):
+        answers.record(row)
+
+
+@pytest.mark.parametrize("count", ["1e300000", "1e99999999999999999999", f'"{"9" * 5000}"', "9" * 30, "true", "1.5"])
+def test_the_count_of_a_page_is_a_whole_number(count: str) -> None:
+    with pytest.raises(TransportError, match="E809"):
+        answers.page(f'{{"odata.count":{count},"value":[]}}'.encode())
+
+
+@pytest.mark.parametrize("count", [b"9" * 5000, b"x", b"-1", b"1.5"])
+def test_the_count_of_a_feed_is_a_whole_number(count: bytes) -> None:
+    with pytest.raises(TransportError, match="E809"):
+        answers.page(FEED.replace(b">19<", b">" + count + b"<"))
+
+
+@pytest.mark.parametrize("text", ["1e300000000", "INF", "-INF", "NaN"])
+def test_a_number_of_atom_without_an_end_is_left_to_who_wants_it(text: str) -> None:
+    record = answers.page(FEED.replace(b">20.50<", f">{text}<".encode())).records[0]
+    assert str(record["Вес"]) == str(Decimal(text))
 
 
 def test_a_following_page_is_named() -> None:
