@@ -166,7 +166,23 @@ def test_the_service_document_may_be_atom() -> None:
             {"Period": "2008-02-05T00:00:00", "Валюта_Key": "3", "Код": "a'b,c", "N": "7"},
         ),
         ("https://x/y/odata/standard.odata/Catalog_%D0%A5(guid'1')", "Catalog_Х", {"Ref_Key": "1"}),
+        ("a/Register_Х(Код='a/b(c)') ", "Register_Х", {"Код": "a/b(c)"}),
+        ("Register_Х()", "Register_Х", {}),
     ],
 )
 def test_keys_are_read_from_addresses(address: str, set_name: str, parts: dict[str, str]) -> None:
     assert atom.key_of(address) == (set_name, parts)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "Catalog_Х", "Catalog_Х(", "Catalog_Х(guid'1'", "(guid'1')", "Catalog_Х/(guid'1')", "a)b(guid'1')",
+        "Catalog_Х(guid'1')x", "X" * 100_000, "X(" + "a" * 100_000, "a(" * 30_000 + ")" + " " * 30_000 + "x",
+        "X(" + "a" * 5000 + ")",
+    ],
+)  # fmt: skip
+@pytest.mark.timeout(5)
+def test_an_address_without_a_key_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(TransportError, match="E809"):
+        atom.key_of(address)
