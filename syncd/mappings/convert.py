@@ -100,7 +100,7 @@ def boolean(value: object) -> bool | None:
     if value is None or value == "":
         return None
     known = {"true": True, "false": False, "да": True, "нет": False, "истина": True, "ложь": False}
-    word = str(value).strip().lower()
+    word = (text(value) or "").strip().lower()
     if word not in known:
         raise Unfit
     return known[word]

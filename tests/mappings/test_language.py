@@ -291,10 +291,26 @@ def test_an_expression_can_do_nothing_but_compute(text: str) -> None:
         expression.parse(text)
 
 
-@pytest.mark.parametrize("text", ["'a' * 99999999", "x * 99999999", "'a' * 90000 + 'b' * 90000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'a' * 99999999", "x * 99999999", "'a' * 90000 + 'b' * 90000", "'%300000000d' % 1", "x % 2", "2 % x",
+        "стрзаменить('a' * 3000, 'a', 'b' * 1000)", "стрзаменить('a' * 3000, '', 'b' * 1000)",
+        "строка([[1] * 1000] * 100000)", "число([[1] * 1000] * 100000)", "строка(huge)", "число(huge)",
+        "число('1e3000')",
+        "сред(x, huge, 1)", "сред(x, 1, huge)", "окр(1, huge)", "стрдлина(huge)", "врег(huge)",
+    ],
+)  # fmt: skip
 def test_an_expression_cannot_grow_without_bounds(text: str) -> None:
     with pytest.raises(expression.Failed):
-        expression.parse(text)({"x": "abc"}.__getitem__)
+        expression.parse(text)({"x": "abc", "huge": Decimal("1e300000000")}.__getitem__)
+
+
+def test_a_long_text_of_the_base_may_be_replaced_in() -> None:
+    made = expression.parse("стрзаменить(x, 'ab', 'c')")
+    assert made({"x": "ab" * 100_000}.__getitem__) == "c" * 100_000
+    assert expression.parse("стрзаменить(x, '', '-')")({"x": "ab"}.__getitem__) == "-a-b-"
+    assert expression.parse("7 % 4 + x % 2")({"x": Decimal("5.5")}.__getitem__) == Decimal("4.5")
 
 
 def test_threads_do_not_see_each_others_records() -> None:
