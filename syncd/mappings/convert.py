@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from syncd.i18n import tr
+from syncd.mappings.bounds import fits, is_long, short
 from syncd.mappings.language import As
 from syncd.model.entity import Kind
 
@@ -47,8 +48,14 @@ def text(value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Decimal | int):
-        return format(value, "f") if isinstance(value, Decimal) else str(value)
+    if isinstance(value, int):
+        if not short(value):
+            raise Unfit
+        return str(value)
+    if isinstance(value, Decimal):
+        if value.is_finite() and not fits(value):  # a text of megabytes
+            raise Unfit
+        return format(value, "f")
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
     raise Unfit
@@ -61,6 +68,8 @@ def decimal(value: object) -> Decimal | None:
     if isinstance(value, Decimal):
         found = value
     elif isinstance(value, int):
+        if not short(value):
+            raise Unfit
         found = Decimal(value)
     elif value is None or value == "":
         return None
@@ -69,17 +78,17 @@ def decimal(value: object) -> Decimal | None:
             found = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
         except InvalidOperation:
             raise Unfit from None
-    if not found.is_finite():
+    if not fits(found):
         raise Unfit
     return found
 
 
 def integer(value: object) -> int | None:
-    """A whole number."""
+    """A whole number of 64 bits."""
     found = decimal(value)
     if found is None:
         return None
-    if found != found.to_integral_value():
+    if is_long(found) or found != found.to_integral_value():
         raise Unfit
     return int(found)
 
@@ -91,7 +100,7 @@ def boolean(value: object) -> bool | None:
     if value is None or value == "":
         return None
     known = {"true": True, "false": False, "да": True, "нет": False, "истина": True, "ложь": False}
-    word = str(value).strip().lower()
+    word = (text(value) or "").strip().lower()
     if word not in known:
         raise Unfit
     return known[word]
@@ -116,7 +125,7 @@ def tax(value: object) -> Decimal | None:
     """The per cent of a VAT rate: НДС20, 20%, НДС20_120; nothing for БезНДС."""
     label = text(value) or ""
     found = _RATE.search(label)
-    return Decimal(found[0].replace(",", ".")) if found else None
+    return decimal(found[0].replace(",", ".")) if found else None
 
 
 def currency(value: object) -> str | None:

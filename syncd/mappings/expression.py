@@ -17,6 +17,7 @@ from typing import Any, Final
 import simpleeval
 
 from syncd.i18n import tr
+from syncd.mappings.bounds import fits
 from syncd.mappings.lowered import function, reading
 from syncd.mappings.words import hint
 
@@ -50,16 +51,53 @@ class Failed(Exception):
 def _number(value: object) -> Decimal:
     if value is None or value == "":
         return Decimal(0)
+    _refuse_many(value)
     try:
-        return Decimal(str(value).replace(" ", "").replace("\xa0", "").replace(",", "."))
+        found = Decimal(str(value).replace(" ", "").replace("\xa0", "").replace(",", "."))
     except InvalidOperation:
-        raise ValueError(tr(f"{value!r} is no number", f"{value!r} — не число")) from None
+        raise _no_number(value) from None
+    if not fits(found):
+        raise _no_number(value)
+    return found
+
+
+def _no_number(value: object) -> ValueError:
+    shown = repr(value)[:60]
+    return ValueError(tr(f"{shown} is no number", f"{shown} — не число"))
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, Decimal) and not fits(value):  # its digits would take seconds
+        raise _no_number(value)
+    return int(value)
+
+
+def _refuse_many(value: object) -> None:
+    """A list in a list may be of any length as a text."""
+    if isinstance(value, list | tuple | dict):
+        raise TypeError(tr("a list is no single value", "список — не одно значение"))
 
 
 def _text(value: object) -> str:
+    if type(value) is str:  # as most values are
+        return value
     if value is None:
         return ""
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    _refuse_many(value)
+    if isinstance(value, Decimal):
+        if value.is_finite() and not fits(value):
+            raise _no_number(value)
+        return format(value, "f")
+    return str(value)
+
+
+def _replace(value: object, old: object, new: object) -> str:
+    """Bounded as the sum of two texts is; what does not grow may be as long as the base sends it."""
+    text, before, after = _text(value), _text(old), _text(new)
+    length = len(text) + text.count(before) * (len(after) - len(before))
+    if length > max(len(text), simpleeval.MAX_STRING_LENGTH):
+        raise simpleeval.IterableTooLong(tr("the text becomes too long", "текст становится слишком длинным"))
+    return text.replace(before, after)
 
 
 def _empty(value: object) -> bool:
@@ -78,12 +116,12 @@ def _first(*values: object) -> object:
 
 def _round(value: object, digits: int = 0) -> Decimal:
     """As Окр of 1C does: half goes up."""
-    return _number(value).quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP)
+    return _number(value).quantize(Decimal(1).scaleb(-_whole(digits)), ROUND_HALF_UP)
 
 
 def _cut(value: object, first: int, count: int) -> str:
     """As СтрСр of 1C does: the first character has number 1."""
-    return _text(value)[max(int(first) - 1, 0) :][: max(int(count), 0)]
+    return _text(value)[max(_whole(first) - 1, 0) :][: max(_whole(count), 0)]
 
 
 _WORDS: Final[dict[str, tuple[Callable[..., Any], str]]] = {
@@ -91,7 +129,7 @@ _WORDS: Final[dict[str, tuple[Callable[..., Any], str]]] = {
     "first": (_first, "первое"), "round": (_round, "окр"), "min": (min, "мин"), "max": (max, "макс"),
     "lower": (lambda v: _text(v).lower(), "нрег"), "upper": (lambda v: _text(v).upper(), "врег"),
     "trim": (lambda v: _text(v).strip(), "сокрлп"), "length": (lambda v: len(_text(v)), "стрдлина"),
-    "replace": (lambda v, a, b: _text(v).replace(_text(a), _text(b)), "стрзаменить"),
+    "replace": (_replace, "стрзаменить"),
     "cut": (_cut, "сред"), "starts": (lambda v, a: _text(v).startswith(_text(a)), "начинается"),
     "contains": (lambda v, a: _text(a) in _text(v), "содержит"), "abs": (lambda v: abs(_number(v)), "модуль"),
 }  # fmt: skip
@@ -118,12 +156,20 @@ def _multiply(left: Any, right: Any) -> Any:
     return simpleeval.safe_mult(left, right)
 
 
+def _modulo(left: Any, right: Any) -> Any:
+    """Of numbers only: of a text it would be a format, of any width."""
+    if not isinstance(left, int | Decimal) or not isinstance(right, int | Decimal):
+        raise TypeError(tr("% takes numbers", "% — только для чисел"))
+    return left % right
+
+
 def _operators() -> dict[type[ast.AST], Callable[..., Any]]:
     known: dict[type[ast.AST], Callable[..., Any]] = dict(simpleeval.DEFAULT_OPERATORS)
     return {
         **{node: call for node, call in known.items() if node not in _FORBIDDEN},
         ast.Div: _divide,
         ast.Mult: _multiply,
+        ast.Mod: _modulo,
     }
 
 

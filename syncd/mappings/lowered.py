@@ -2,8 +2,8 @@
 mapping.
 
 Nothing of the mapping's text gets into it: names become numbers of arguments, constants and everything that is called
-stand in the function's own globals, and there are no others. Operators stay simpleeval's, which bound the size of texts
-and numbers; what a tree may hold at all was decided before (``expression.parse``).
+stand in the function's own globals, and there are no others. Operators stay those of ``expression``, which bound the
+size of texts and numbers; what a tree may hold at all was decided before (``expression.parse``).
 """
 
 from __future__ import annotations

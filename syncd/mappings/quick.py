@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from syncd.errors import MappingError
+from syncd.mappings.bounds import fits, short
 from syncd.mappings.convert import EMPTY_DATE, EMPTY_GUID
 from syncd.mappings.expression import FAILURES, parse
 from syncd.mappings.language import As, Rule
@@ -108,9 +109,9 @@ def _text_behind(head: str, tail: str, slow: Getter) -> Getter:
 def _decimal(name: str, slow: Getter) -> Getter:
     def read(row: Row) -> Any:
         value = row.get(name)
-        if type(value) is Decimal and value.is_finite():
+        if type(value) is Decimal and fits(value):
             return value
-        return Decimal(value) if type(value) is int else slow(row)
+        return Decimal(value) if type(value) is int and short(value) else slow(row)
 
     return read
 
@@ -126,9 +127,9 @@ def _computed(text: str, slow: Getter) -> Getter:
             value = compute(row)
         except FAILURES:
             return slow(row)
-        if type(value) is Decimal and value.is_finite():
+        if type(value) is Decimal and fits(value):
             return value
-        return Decimal(value) if type(value) is int else slow(row)
+        return Decimal(value) if type(value) is int and short(value) else slow(row)
 
     return read
 

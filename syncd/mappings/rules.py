@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from syncd.errors import MappingError
 from syncd.mappings import convert, quick
+from syncd.mappings.bounds import DIGITS, fits, short
 from syncd.mappings.expression import FAILURES, parse
 from syncd.mappings.language import As, Rule, Scalar
 from syncd.mappings.tree import Place, Tree
@@ -26,6 +27,8 @@ Getter = Callable[[Row], Any]
 Lookup = Callable[[str, str], Row | None]
 """Finds a record of a set by its reference; ``None`` when there is none."""
 PARENT: Final = ".."
+_SHOWN: Final = 80
+"""Digits of a number that an error shows."""
 
 
 def no_lookup(_set: str, _key: str) -> Row | None:
@@ -274,6 +277,10 @@ def _first_of(readers: list[Getter]) -> Getter:
 
 def _unfit(value: object, path: str, source: str, kind: Kind | As, place: Place) -> MappingError:
     shown = value if isinstance(value, str | int | None) else str(value)
+    if isinstance(value, int) and not short(value):  # Python refuses to write so many digits
+        shown = f"≥ 10^{DIGITS}"
+    elif isinstance(value, Decimal):
+        shown = str(value)[:_SHOWN]
     return MappingError("E742", path=path, value=shown, source=source, wanted=convert.kind_words(kind), place=place)
 
 
@@ -325,7 +332,10 @@ def dictionary(get: Getter, words: Mapping[str, Scalar], unlisted: str, path: st
 
     def translate(row: Row) -> Any:
         found = get(row)
-        word = convert.text(found) or ""
+        try:
+            word = convert.text(found) or ""
+        except convert.Unfit:
+            raise _unfit(found, path, source, "text", place) from None
         if word in exact:
             return exact[word]
         if folded(word) in loose:
@@ -349,7 +359,7 @@ def _converted(
         value = get(row)
         if text and type(value) is str:  # as most values are
             return "" if value == convert.EMPTY_GUID else value.rstrip()
-        if number and type(value) is Decimal and value.is_finite():
+        if number and type(value) is Decimal and fits(value):
             return value
         try:
             return change(value)

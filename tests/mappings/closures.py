@@ -1,7 +1,7 @@
 """Expressions as closures, against which their functions (``syncd.mappings.lowered``) are held: the plain way.
 
-The operators are simpleeval's own, which bound the size of texts and numbers; what a tree may hold at all was decided
-before (``expression.parse``).
+The operators are simpleeval's own, which bound the size of texts and numbers, but ``%``, which formats no text; what a
+tree may hold at all was decided before (``expression.parse``).
 """
 
 from __future__ import annotations

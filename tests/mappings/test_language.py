@@ -122,6 +122,13 @@ def test_times_of_1c_are_read_on_the_clock_of_the_base() -> None:
         ("A", {"A": True}, "weight", "E742", "True"),
         ("A", {"A": "NaN"}, "weight", "E742", "NaN"),
         ("A", {"A": [Decimal(1)]}, "weight", "E742", "Decimal"),
+        ("A", {"A": "1e200000"}, "weight", "E742", "1e200000"),
+        ("A", {"A": Decimal("1e200000")}, "weight", "E742", "1E+200000"),
+        ("A", {"A": Decimal("1e300000000")}, "sku", "E742", "1E+300000000"),
+        ("A", {"A": 10**5000}, "sku", "E742", "10^1000"),
+        ("A", {"A": 10**5000}, "weight", "E742", "10^1000"),
+        ("{from: A, as: tax}", {"A": "НДС" + "9" * 5000}, "tax_rate", "E742", "НДС9"),
+        ("{from: A, values: {Да: y}}", {"A": Decimal("1e300000000")}, "sku", "E742", "1E+300000000"),
         ("{from: A, values: {Да: y}}", {"A": "Даа"}, "sku", "E743", "Did you mean Да?"),
         ("{expr: A / B}", {"A": 1, "B": 0}, "weight", "E744", "division by zero"),
         ("{expr: A + B}", {"A": 1, "B": None}, "weight", "E744", "first(X, 0)"),
@@ -284,10 +291,26 @@ def test_an_expression_can_do_nothing_but_compute(text: str) -> None:
         expression.parse(text)
 
 
-@pytest.mark.parametrize("text", ["'a' * 99999999", "x * 99999999", "'a' * 90000 + 'b' * 90000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'a' * 99999999", "x * 99999999", "'a' * 90000 + 'b' * 90000", "'%300000000d' % 1", "x % 2", "2 % x",
+        "стрзаменить('a' * 3000, 'a', 'b' * 1000)", "стрзаменить('a' * 3000, '', 'b' * 1000)",
+        "строка([[1] * 1000] * 100000)", "число([[1] * 1000] * 100000)", "строка(huge)", "число(huge)",
+        "число('1e3000')",
+        "сред(x, huge, 1)", "сред(x, 1, huge)", "окр(1, huge)", "стрдлина(huge)", "врег(huge)",
+    ],
+)  # fmt: skip
 def test_an_expression_cannot_grow_without_bounds(text: str) -> None:
     with pytest.raises(expression.Failed):
-        expression.parse(text)({"x": "abc"}.__getitem__)
+        expression.parse(text)({"x": "abc", "huge": Decimal("1e300000000")}.__getitem__)
+
+
+def test_a_long_text_of_the_base_may_be_replaced_in() -> None:
+    made = expression.parse("стрзаменить(x, 'ab', 'c')")
+    assert made({"x": "ab" * 100_000}.__getitem__) == "c" * 100_000
+    assert expression.parse("стрзаменить(x, '', '-')")({"x": "ab"}.__getitem__) == "-a-b-"
+    assert expression.parse("7 % 4 + x % 2")({"x": Decimal("5.5")}.__getitem__) == Decimal("4.5")
 
 
 def test_threads_do_not_see_each_others_records() -> None:

@@ -19,7 +19,8 @@ from tests.mappings.closures import closure
 VALUES: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("0ab ", max_size=3)
     | st.sampled_from([Decimal("0.0"), Decimal("-0"), Decimal("1.50"), Decimal("1E+3"), Decimal(1) / 3,
-                       Decimal("7" * 40), "00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00"])
+                       Decimal("7" * 40), Decimal("1e300000000"), "%9d",
+                       "00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00"])
 )  # fmt: skip
 _ATOMS = st.sampled_from(["a", "b", "c", "A/B", "0", "1", "2.50", "'x'", "true", "null", "min"])
 
@@ -35,6 +36,7 @@ def _more(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         | st.tuples(st.sampled_from(["number", "пусто", "text", "not ", "-", "length"]), inner).map(
             lambda m: f"({m[0]}({m[1]}))"
         )
+        | st.tuples(inner, inner, inner).map(lambda made: f"стрзаменить({', '.join(made)})")
         | two.map(lambda made: f"[{made[0]}, {made[1]}]")
     )  # fmt: skip
 
@@ -46,6 +48,7 @@ def plainly(text: str, row: dict[str, Any]) -> Any:
     """What the closures make of it, with simpleeval's own operators."""
     operators = {
         **expression._operators(), ast.Mult: simpleeval.safe_mult, ast.Div: lambda a, b: Decimal(a) / Decimal(b),
+        ast.Mod: lambda a, b: Decimal("x") if type(a) is str else a % b,  # no format of a text
     }  # fmt: skip
     found: list[tuple[ast.expr, list[str]]] = []
 

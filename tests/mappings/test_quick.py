@@ -39,7 +39,8 @@ USUAL: st.SearchStrategy[Any] = st.sampled_from(
      "00000000-0000-0000-0000-000000000000 ",
      "00000000-0000-0000-0000", "000000000000", "0001-01-01T00:00:00", "0001-01-01 ",
      "3bd1b3c4-2a93-11ee-8d64-5404a6b4b8ed", 0, 1,
-     Decimal("1.50"), Decimal("NaN"), True, False, None, {"Description": "a ", "Code": ""}, {"Code": 5}, {}, []]
+     Decimal("1.50"), Decimal("NaN"), Decimal("1e200000"), Decimal("1e-200000"), 10**2000,
+     True, False, None, {"Description": "a ", "Code": ""}, {"Code": 5}, {}, []]
 )  # fmt: skip
 
 

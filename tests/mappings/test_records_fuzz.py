@@ -18,7 +18,8 @@ from tests.mappings.test_language import MOSCOW
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6)
     | st.sampled_from(["00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00", "2026-05-01T00:00:00", "НДС20",
-                       "StandardODATA.Document_ЗаказКлиента", Decimal("1.5"), Decimal("NaN"), 1e400, float("nan")]),
+                       "StandardODATA.Document_ЗаказКлиента", Decimal("1.5"), Decimal("NaN"),
+                       Decimal("1e200000"), 10**2000, 1e400, float("nan")]),
     lambda inner: st.lists(inner, max_size=2)
     | st.dictionaries(st.sampled_from(["Ref_Key", "Code", "Description", "Тип", "Сумма", "Числитель", "LineNumber"]),
                       inner, max_size=3),

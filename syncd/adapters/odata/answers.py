@@ -9,9 +9,10 @@ error, never an empty set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,10 @@ Types = Mapping[str, str]
 Decode = Callable[[bytes], Any]
 BOM: Final = b"\xef\xbb\xbf"
 _decode: Decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_LONGEST: Final = 18
+"""Digits that 64 bits hold in any case."""
+_LEAST: Final = -(1 << 63)
+_WHOLE: Final = re.compile(r"-?\d{1,30}")
 _NOISE: Final = ("odata.", "@navigationLinkUrl", "@odata.")
 
 
@@ -85,8 +90,17 @@ def page(body: bytes, types: Types | None = None, wanted: Wanted | None = None) 
     found = document.get("value") if isinstance(document, dict) else None
     if found is None or not _are_records(found):
         raise TransportError("E809", detail=_head(body))
-    count = document.get("odata.count")
-    return Page(found, None if count is None else whole(count), document.get("odata.nextLink"))
+    return Page(found, _total(document.get("odata.count"), body), document.get("odata.nextLink"))
+
+
+def at_once(body: bytes, types: Types | None = None, wanted: Wanted | None = None) -> list[Record]:
+    """The records of a set that was asked for without pages. Raises TransportError E809 also where more would follow:
+    what was not sent must not be taken for what 1C does not have.
+    """
+    found = page(body, types, wanted)
+    if found.next is not None:
+        raise TransportError("E809", detail=f"odata.nextLink: {found.next}"[:120])
+    return found.records
 
 
 def rows(body: bytes, wanted: Wanted | None = None) -> list[Record]:
@@ -110,7 +124,7 @@ def record(body: bytes, types: Types | None = None) -> Record:
 def count(body: bytes) -> int:
     """Read ``/$count``: digits, as a rule after a BOM."""
     text = body.removeprefix(BOM).strip()
-    if not text.isdigit():
+    if not text.isdigit() or len(text) > _LONGEST:
         raise TransportError("E809", detail=_head(body))
     return int(text)
 
@@ -123,10 +137,12 @@ def names(body: bytes) -> list[str]:
 
 
 def json(body: bytes, decode: Decode = _decode) -> Any:
-    """Any JSON, fractions exact. Raises TransportError E809 for an answer cut in half and for what is no JSON."""
+    """Any JSON, fractions exact. Raises TransportError E809 for an answer cut in half, for what is no JSON, and for
+    what is nested too deeply or has a number that is none.
+    """
     try:
         return decode(body.removeprefix(BOM))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
         raise TransportError("E809", detail=_head(body)) from error
 
 
@@ -136,19 +152,30 @@ def is_xml(body: bytes) -> bool:
 
 
 def whole(value: object) -> int:
-    """A whole number that may have come as a text, as Edm.Int64 does. Raises DataError E842."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        return int(value)
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
-        return int(value)
+    """A whole number of 64 bits that may have come as a text, as Edm.Int64 does. Raises DataError E842."""
+    number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value.strip()) else value
+    if isinstance(number, int | Decimal) and not isinstance(number, bool) and _is_whole(number):
+        return int(number)
     raise DataError("E842", value=str(value)[:80])
 
 
 def plain(found: Record) -> Record:
     """The object's own fields: without what OData adds beside them."""
     return {key: value for key, value in found.items() if not any(noise in key for noise in _NOISE)}
+
+
+def _total(stated: object, body: bytes) -> int | None:
+    try:
+        return None if stated is None else whole(stated)
+    except DataError as error:
+        raise TransportError("E809", detail=_head(body)) from error
+
+
+def _is_whole(number: int | Decimal) -> bool:
+    """The size is looked at first: all digits of ``1e300000`` take seconds."""
+    if isinstance(number, int):
+        return _LEAST <= number < -_LEAST
+    return number.is_finite() and _LEAST <= number < -_LEAST and number == number.to_integral_value()
 
 
 def _are_records(found: object) -> bool:

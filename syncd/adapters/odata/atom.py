@@ -25,7 +25,7 @@ D: Final = "{http://schemas.microsoft.com/ado/2007/08/dataservices}"
 TOMBSTONE: Final = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"
 NUMBERS: Final = frozenset({"Edm.Double", "Edm.Decimal", "Edm.Int16", "Edm.Int32", "Edm.Single", "Edm.Byte"})
 _WORDS: Final = {"true": True, "false": False}
-_KEY = re.compile(r"(?P<set>[^/()]+)\((?P<key>.*)\)\s*$", re.DOTALL)
+_LONGEST_ADDRESS: Final = 4096
 _PART = re.compile(r"(?:(?P<name>\w+)=)?(?:guid|datetime|cast)?(?:'(?P<text>(?:[^']|'')*)'|(?P<bare>[^,]+))(?:,|$)")
 
 
@@ -39,7 +39,7 @@ def feed(body: bytes, types: Mapping[str, str] | None = None) -> tuple[list[Reco
     total = root.findtext(f"{M}count")
     following = next((link.get("href") for link in root.iter(f"{ATOM}link") if link.get("rel") == "next"), None)
     records = [properties(item, types) for item in root.iter(f"{ATOM}entry")]
-    return records, int(total) if total else None, following
+    return records, _count(total) if total else None, following
 
 
 def entry(body: bytes, types: Mapping[str, str] | None = None) -> Record:
@@ -74,16 +74,18 @@ def fields(parent: etree._Element, types: Mapping[str, str] | None = None) -> Re
 def key_of(address: str) -> tuple[str, dict[str, str]]:
     """Set and key parts of an object's address, ``…/Catalog_X(guid'…')``; a lone part is ``Ref_Key``.
 
-    Raises TransportError E809 when the address has no key.
+    Raises TransportError E809 when the address has no key, or is longer than any of 1C's.
     """
-    match = _KEY.search(unquote(address).rpartition("standard.odata/")[2])
-    if match is None:
+    tail = unquote(address[: _LONGEST_ADDRESS + 1]).rpartition("standard.odata/")[2].rstrip()
+    before, bracket, key = tail.partition("(")
+    set_name = before.rpartition("/")[2]
+    if len(address) > _LONGEST_ADDRESS or not set_name or ")" in set_name or not bracket or not key.endswith(")"):
         raise TransportError("E809", detail=address[-120:])
     parts = {}
-    for part in _PART.finditer(match["key"]):
+    for part in _PART.finditer(key[:-1]):
         text = part["text"]
         parts[part["name"] or "Ref_Key"] = text.replace("''", "'") if text is not None else part["bare"]
-    return match["set"], parts
+    return set_name, parts
 
 
 def stream(source: Any) -> Iterator[tuple[str, etree._Element]]:
@@ -132,8 +134,19 @@ def _value(element: etree._Element, types: Mapping[str, str]) -> object:
             number = Decimal(text)
         except InvalidOperation as error:
             raise TransportError("E809", detail=f"{_name(element)}: {text[:80]}") from error
-        return int(number) if number == number.to_integral_value() and "." not in text else number
+        return int(number) if "." not in text and _is_whole(number) else number
     return _WORDS.get(text, text) if stated in {"", "Edm.Boolean"} else text
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or len(text) > 18:  # more than 64 bits
+        raise TransportError("E809", detail=f"count: {text[:80]}")
+    return int(text)
+
+
+def _is_whole(number: Decimal) -> bool:
+    """A huge exponent is left to whoever wants the number: its digits would take seconds."""
+    return number.is_finite() and abs(number.adjusted()) < 1000 and number == number.to_integral_value()
 
 
 def _name(element: etree._Element) -> str:

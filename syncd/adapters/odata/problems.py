@@ -20,9 +20,14 @@ Kind = Literal["odata", "exception", "platform", "fault", "text", "page", "nothi
 service of 1C. ``page``: something between us and 1C, as far as one can tell. ``nothing``: no body."""
 
 LONGEST: Final = 600
+_LONGEST_PAGE: Final = 10_000
+"""Characters of a page that are looked at: the time that its tags take grows with the square of its length."""
 _PLATFORM = re.compile(r"1[CС]:(?:Enterprise|Предприятие) 8[^<]{0,40}(?:application error|ошибка)", re.IGNORECASE)
 _HANDLER = re.compile(r"\s*\{[\wА-Яа-яёЁ.]+\(\d+\)\}\s*:")
-_TAGS = re.compile(r"<(?:script|style|head)\b.*?</(?:script|style|head)>|<!--.*?-->|<[^>]+>", re.DOTALL | re.IGNORECASE)
+_TAGS = re.compile(
+    r"<(?:script|style)\b.*?(?:</(?:script|style|head)>|\Z)|<head\b.*?</(?:script|style|head)>|<!--.*?-->|<[^>]++>",
+    re.DOTALL | re.IGNORECASE,
+)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|(?<![\w-])\+?\d[\d\s()-]{8,}\d(?![\w-])")
@@ -69,7 +74,7 @@ def _hidden(found: re.Match[str]) -> str:
 def _json(body: bytes) -> Problem | None:
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(document, dict):
         return Problem("page", "", clean(body[:LONGEST].decode("utf-8", "replace")))
@@ -109,6 +114,7 @@ def _xml(body: bytes) -> Problem | None:
 
 
 def _html(text: str) -> Problem:
+    text = text[:_LONGEST_PAGE]
     title = _TITLE.search(text)
     said = clean(html.unescape(_TAGS.sub(" ", text)))
     if _PLATFORM.search(text):

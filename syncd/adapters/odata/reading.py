@@ -191,14 +191,14 @@ def fetch(
     expand: Sequence[str] = (),
 ) -> Iterator[list[Record]]:
     """Objects by their references, a few per request. Those that 1C does not have are simply not among them, nor those
-    that ``scope`` leaves out.
+    that ``scope`` leaves out. Raises TransportError E809 for an answer that goes on elsewhere.
     """
     fields = selected([field_name, *select]) if select else []
     used = len(in_query(f"{set_name}{','.join(fields)}{scope or ''}{','.join(expand)}")) + 200
     room = max(300, min(MAX_ENCODED, client.url_limit - used))
     for _, condition in batches(field_name, map(ref, keys), encoded=room):
         query = {"$filter": str(all_of(scope, condition))} | expanded(expand)
-        yield answers.page(ask(client, name(set_name), query, fields)).records
+        yield answers.at_once(ask(client, name(set_name), query, fields))
 
 
 def present(client: Client, set_name: str, keys: Iterable[UUID | str]) -> set[str]:

@@ -20,6 +20,7 @@ PIECE: Final = 1 << 19
 _OPENING: Final = re.compile(
     rb'\s*+\{\s*+(?:"odata\.[^"\\]*+"\s*+:\s*+(?:"[^"\\]*+"|\d++)\s*+,\s*+)*+"value"\s*+:\s*+\['
 )
+_FOLLOWING: Final = re.compile(rb'"odata\.nextLink"\s*+:\s*+[^\s,]++')
 _FIRST_NAME: Final = re.compile(rb'\s*+\{\s*+"[^"\\]++"')
 _BETWEEN: Final = rb"\}\s*+,\s*+"
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
@@ -30,13 +31,16 @@ def records(
 ) -> Iterator[list[Record]]:
     """The records of a set, some at a time, all of them in their order.
 
-    Raises TransportError E809 when this is no whole answer of OData: at the latest at its end.
+    Raises TransportError E809 when this is no whole answer of OData, or one that goes on elsewhere (``nextLink``): at
+    the latest at its end.
     """
     head = body.read(piece).removeprefix(BOM)
     opening = _OPENING.match(head)
     if opening is None:  # XML, or not as 1C writes it
-        yield answers.page(head + body.read(), types, wanted).records
+        yield answers.at_once(head + body.read(), types, wanted)
         return
+    if following := _FOLLOWING.search(opening[0]):  # only the end of the answer is read as a whole set
+        raise TransportError("E809", detail=following[0].decode("utf-8", "replace")[:120])
     rest = head[opening.end() :]
     borders = _Borders(wanted)
     while more := body.read(max(piece, len(rest))):
@@ -44,7 +48,7 @@ def records(
         if found:
             yield found
         rest = rest[end:] + more
-    yield answers.page(b'{"value":[' + rest, wanted=wanted).records
+    yield answers.at_once(b'{"value":[' + rest, wanted=wanted)
 
 
 class _Borders:

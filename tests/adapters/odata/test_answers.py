@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncd.adapters.odata import answers, atom
+from syncd.adapters.odata.answers import Wanted
 from syncd.errors import DataError, TransportError
 
 FEED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -72,7 +73,7 @@ def test_what_is_no_whole_object_is_an_error(body: bytes) -> None:
         answers.record(body)
 
 
-@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b"<html>1</html>", b"-1", b"1 2"])
+@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b"<html>1</html>", b"-1", b"1 2", b"9" * 5000])
 def test_what_is_no_number_is_no_count(body: bytes) -> None:
     with pytest.raises(TransportError, match="E809"):
         answers.count(body)
@@ -84,6 +85,51 @@ def test_whole_numbers_come_as_texts_too() -> None:
     for value in ("1.5", "", None, True, Decimal("1.5")):
         with pytest.raises(DataError, match="E842"):
             answers.whole(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal("1e300000000"), Decimal("1e-300000000"), Decimal("NaN"), 2**63, str(-(2**63) - 1), "9" * 5000, "--5"],
+)
+def test_whole_numbers_have_64_bits(value: object) -> None:
+    with pytest.raises(DataError, match="E842"):
+        answers.whole(value)
+    assert [answers.whole(str(edge)) for edge in (2**63 - 1, -(2**63))] == [2**63 - 1, -(2**63)]
+
+
+DEEP = b"[" * 200_000 + b"]" * 200_000
+
+
+@pytest.mark.parametrize("wanted", [None, ["a"], ["b"]])
+@pytest.mark.parametrize("value", [b"1e99999999999999999999", DEEP])
+def test_what_cannot_be_read_is_no_answer(value: bytes, wanted: list[str] | None) -> None:
+    row = b'{"b":1,"a":' + value + b"}"
+    if wanted == ["b"] and value != DEEP:  # passed over
+        return
+    for read in (answers.page, answers.rows):
+        body = b"[" + row + b"]" if read is answers.rows else b'{"value":[' + row + b"]}"
+        with pytest.raises(TransportError, match="E809"):
+            read(body, wanted=Wanted(wanted) if wanted else None)
+    with pytest.raises(TransportError, match="E809"):
+        answers.record(row)
+
+
+@pytest.mark.parametrize("count", ["1e300000", "1e99999999999999999999", f'"{"9" * 5000}"', "9" * 30, "true", "1.5"])
+def test_the_count_of_a_page_is_a_whole_number(count: str) -> None:
+    with pytest.raises(TransportError, match="E809"):
+        answers.page(f'{{"odata.count":{count},"value":[]}}'.encode())
+
+
+@pytest.mark.parametrize("count", [b"9" * 5000, b"x", b"-1", b"1.5"])
+def test_the_count_of_a_feed_is_a_whole_number(count: bytes) -> None:
+    with pytest.raises(TransportError, match="E809"):
+        answers.page(FEED.replace(b">19<", b">" + count + b"<"))
+
+
+@pytest.mark.parametrize("text", ["1e300000000", "INF", "-INF", "NaN"])
+def test_a_number_of_atom_without_an_end_is_left_to_who_wants_it(text: str) -> None:
+    record = answers.page(FEED.replace(b">20.50<", f">{text}<".encode())).records[0]
+    assert str(record["Вес"]) == str(Decimal(text))
 
 
 def test_a_following_page_is_named() -> None:
@@ -120,7 +166,23 @@ def test_the_service_document_may_be_atom() -> None:
             {"Period": "2008-02-05T00:00:00", "Валюта_Key": "3", "Код": "a'b,c", "N": "7"},
         ),
         ("https://x/y/odata/standard.odata/Catalog_%D0%A5(guid'1')", "Catalog_Х", {"Ref_Key": "1"}),
+        ("a/Register_Х(Код='a/b(c)') ", "Register_Х", {"Код": "a/b(c)"}),
+        ("Register_Х()", "Register_Х", {}),
     ],
 )
 def test_keys_are_read_from_addresses(address: str, set_name: str, parts: dict[str, str]) -> None:
     assert atom.key_of(address) == (set_name, parts)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "Catalog_Х", "Catalog_Х(", "Catalog_Х(guid'1'", "(guid'1')", "Catalog_Х/(guid'1')", "a)b(guid'1')",
+        "Catalog_Х(guid'1')x", "X" * 100_000, "X(" + "a" * 100_000, "a(" * 30_000 + ")" + " " * 30_000 + "x",
+        "X(" + "a" * 5000 + ")",
+    ],
+)  # fmt: skip
+@pytest.mark.timeout(5)
+def test_an_address_without_a_key_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(TransportError, match="E809"):
+        atom.key_of(address)

@@ -193,3 +193,16 @@ def test_a_long_text_is_cut_and_none_breaks_the_reader() -> None:
     assert len(problems.read(b"x" * 100_000).text) == problems.LONGEST
     for body in (b"\xff\xfe\x00", b"{", b"<", b"[]", b"{}", b'{"odata.error":null}', b"<a><b></a>", b"\xef\xbb\xbf"):
         problems.read(body)
+
+
+@pytest.mark.parametrize("part", [b"<title>", b"<x><!--", b"<script ", b"<", b"<head ", b"<title", b'{"a":', b"["])
+@pytest.mark.timeout(10)
+def test_a_large_page_takes_no_time(part: bytes) -> None:
+    assert problems.read(part * (200_000 // len(part))).kind == "page"
+
+
+def test_of_a_large_page_its_beginning_is_read() -> None:
+    style = "<style>" + "a{color:red}" * 2000 + "</style>"
+    assert (
+        problems.read(f"<html><title>Closed</title><p>till noon{style}</p></html>".encode()).text == "Closed till noon"
+    )

@@ -190,6 +190,14 @@ def test_objects_are_fetched_by_lists_of_keys_within_an_address(site: Site, clie
     assert len(site.asked) >= 3
 
 
+def test_objects_that_would_follow_are_not_taken_for_missing(site: Site, client: Client) -> None:
+    key = UUID(int=1)
+    body = f'{{"value":[{{"Ref_Key":"{key}"}}],"odata.nextLink":"Catalog_X?$skiptoken=1"}}'.encode()
+    site.answer = lambda _asked: Reply(body)
+    with pytest.raises(TransportError, match="E809"):
+        reading.present(client, "Catalog_X", [key, UUID(int=2)])
+
+
 def test_the_next_page_is_under_way_while_this_one_is_worked_on(site: Site, client: Client) -> None:
     site.answer = Set(30)
     batches = iter(Pull(client, "Catalog_X", page_size=10))

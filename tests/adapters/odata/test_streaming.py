@@ -35,7 +35,7 @@ def read(body: bytes, piece: int, wanted: Wanted | None = None) -> list[dict[str
     rows=ROWS, piece=st.integers(1, 200), indent=st.sampled_from([None, 1]), ascii_=st.booleans(),
     before=st.sampled_from([{}, {"odata.metadata": "http://x/$metadata"}, {"odata.count": "7"},
                             {"other": [{"Ключ": 1}]}]),
-    after=st.sampled_from([{}, {"odata.nextLink": "y"}, {"more": [{"Ключ": "z"}, {"Ключ": "z"}]}]), mark=st.booleans(),
+    after=st.sampled_from([{}, {"odata.nextLink": None}, {"more": [{"Ключ": "z"}, {"Ключ": "z"}]}]), mark=st.booleans(),
 )  # fmt: skip
 def test_pieces_are_the_whole(
     rows: list[dict[str, Any]], piece: int, indent: int | None, ascii_: bool, before: dict[str, Any],
@@ -44,6 +44,32 @@ def test_pieces_are_the_whole(
     text = json.dumps({**before, "value": rows, **after}, ensure_ascii=ascii_, indent=indent)
     body = (b"\xef\xbb\xbf" if mark else b"") + text.encode()
     assert read(body, piece) == rows == answers.page(body).records
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=ROWS, piece=st.integers(1, 200), indent=st.sampled_from([None, 1]), first=st.booleans(), some=st.booleans())
+def test_a_set_that_goes_on_elsewhere_is_never_taken_for_whole(
+    rows: list[dict[str, Any]], piece: int, indent: int | None, first: bool, some: bool
+) -> None:
+    following = {"odata.nextLink": "Catalog_X?$skiptoken=1"}
+    before, after = (following, {}) if first else ({}, following)
+    body = json.dumps({"odata.metadata": "m", **before, "value": rows, **after}, indent=indent).encode()
+    with pytest.raises(TransportError) as refused:
+        read(body, piece, Wanted(["Ключ"]) if some else None)
+    assert refused.value.code == "E809"
+
+
+def test_a_feed_that_goes_on_elsewhere_is_never_taken_for_whole() -> None:
+    feed = FEED.replace(b"</feed>", b'<link rel="next" href="Catalog_X?$skiptoken=1"/></feed>')
+    assert answers.page(feed).next == "Catalog_X?$skiptoken=1"
+    with pytest.raises(TransportError, match="E809"):
+        read(feed, 10)
+
+
+def test_the_word_for_what_follows_may_stand_in_a_value() -> None:
+    assert read(b'{"odata.metadata":"odata.nextLink","value":[{"a":"odata.nextLink"}]}', 10) == [
+        {"a": "odata.nextLink"}
+    ]
 
 
 @settings(max_examples=300, deadline=None)
@@ -85,10 +111,11 @@ def test_a_large_record_is_read_whole() -> None:
 @settings(max_examples=300, deadline=None)
 @given(rows=ROWS, piece=st.integers(1, 200))
 def test_only_what_is_wanted_is_made(rows: list[dict[str, Any]], piece: int) -> None:
-    body = json.dumps({"value": rows, "odata.count": "3", "odata.nextLink": "n"}).encode()
+    whole = {"value": rows, "odata.count": "3"}
+    body = json.dumps(whole).encode()
     wanted = Wanted(["Ключ", "b", "Ключ"])
     names = ("Ключ", "b")
-    found = answers.page(body, wanted=wanted)
+    found = answers.page(json.dumps(whole | {"odata.nextLink": "n"}).encode(), wanted=wanted)
     assert (found.count, found.next) == (3, "n")
     for made in (found.records, read(body, piece, wanted)):
         assert [{n: row[n] for n in names if n in row} for row in made] == [
