@@ -278,9 +278,8 @@ def remove(conn: Conn, tenant: str, id_: UUID, *, release: bool = False, by: str
 
     Raises ``Refused`` E922 while (other) open messages are bound to it: some of them may be in 1C already.
     """
-    # no worker claims for it from here on: what it took before is seen below
     one(conn, "SELECT 1 AS x FROM endpoint WHERE tenant = %(t)s AND id = %(id)s FOR UPDATE", t=tenant, id=id_)
-    found = get(conn, tenant, id_)
+    found = get(conn, tenant, id_)  # no worker claims for it from here on: what it took before is seen below
     if found is None:
         return 0
     released = _release(conn, found, by) if release else 0
