@@ -24,7 +24,7 @@ from syncd.store.ids import new_id
 BATCH: Final = 8
 _ID: Final = """
     (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint - {before}), 12, '0') || '7'
-     || lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid
+     || lpad(to_hex(mod(n, 4096)), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid
 """
 """A UUIDv7, as messages have it, made the given number of milliseconds before now; ``n`` counts rows."""
 _DONE: Final = Decision("acknowledged")

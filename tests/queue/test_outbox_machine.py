@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -469,12 +470,20 @@ def test_the_outbox_keeps_its_promises_whatever_happens(database_url: str, monke
     database = Database(database_url, size=4)
     try:
         machine: Any = type("Machine", (OutboxMachine,), {"database": database})
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=50, stateful_step_count=50, deadline=None, database=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-            ),
-        )  # fmt: skip
+        for chance in range(3):
+            try:
+                run_state_machine_as_test(
+                    machine,
+                    settings=settings(
+                        max_examples=50, stateful_step_count=50, deadline=None, database=None,
+                        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+                    ),
+                )  # fmt: skip
+            except FlakyStrategyDefinition:
+                # what is due is told by Postgres' clock: on a busy machine the same choices may meet another moment
+                if chance == 2:
+                    raise
+            else:
+                break
     finally:
         database.close()
