@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from syncd.adapters.odata import describe
-from syncd.adapters.odata.client import Client
-from syncd.adapters.odata.endpoint import Endpoint as Address
 from syncd.emulator.odata import OdataBase
-from syncd.store import access, endpoints, mappings
-from syncd.sync import pulls
 from syncd.sync.context import Context
-from tests.sync.test_odata_pulls import GOODS, TENANT, Trade, ctx, node, trade
+from tests.sync.test_odata_pulls import GOODS, Trade, ctx, node, opened, trade
 
 __all__ = ["ctx", "trade"]
 
@@ -40,19 +35,8 @@ offers:
 @pytest.fixture
 def small(ctx: Context, tmp_path: Path) -> Iterator[Trade]:
     """An emulated УНФ: its stocks and reserves stand in two registers."""
-    with OdataBase("unf", seed=1, size=30).running() as base:
-        with Client(Address(base.url, base.user, base.password)) as client:
-            known = describe.metadata(client)
-        with ctx.db.transaction() as conn:
-            infobase = access.add_infobase(conn, TENANT, "ut11", "1c", "x", dialect="auto", zone="Europe/Moscow")
-            mappings.keep_metadata(conn, TENANT, "ut11", known, source="test", by="anna")
-            endpoints.add(conn, TENANT, name="main", kind="odata", address=base.url, takes=[], infobase_id=infobase,
-                          settings={"login": base.user, "page_size": 25, "mapping": "unf"},
-                          timeout_seconds=5)  # fmt: skip
-        opened = pulls.PULLERS["odata"]
-        pulls.PULLERS["odata"] = lambda endpoint, _password, db: opened(endpoint, base.password, db)
-        yield Trade(ctx, base, tmp_path)
-        pulls.PULLERS["odata"] = opened
+    with opened(ctx, tmp_path, "unf", 30) as made:
+        yield made
 
 
 def by_changes(small: Trade) -> None:

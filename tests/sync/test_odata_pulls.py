@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,22 +86,28 @@ def ctx(database_url: str) -> Iterator[Context]:
     db.close()
 
 
-@pytest.fixture
-def trade(ctx: Context, tmp_path: Path) -> Iterator[Trade]:
-    with OdataBase("ut11", seed=1, size=60).running() as base:
+@contextmanager
+def opened(ctx: Context, tmp_path: Path, preset: str, size: int) -> Iterator[Trade]:
+    """An emulated base of a preset's shape, known and bound, whose mapping is that preset."""
+    with OdataBase(preset, seed=1, size=size).running() as base:
         with Client(Address(base.url, base.user, base.password)) as client:
             known = describe.metadata(client)
         with ctx.db.transaction() as conn:
             infobase = access.add_infobase(conn, TENANT, "ut11", "1c", "x", dialect="auto", zone="Europe/Moscow")
             mappings.keep_metadata(conn, TENANT, "ut11", known, source="test", by="anna")
             endpoints.add(conn, TENANT, name="main", kind="odata", address=base.url, takes=[], infobase_id=infobase,
-                          settings={"login": base.user, "page_size": 25, "mapping": "ut11"},
+                          settings={"login": base.user, "page_size": 25, "mapping": preset},
                           timeout_seconds=5)  # fmt: skip
-        made = Trade(ctx, base, tmp_path)
-        opened = pulls.PULLERS["odata"]
-        pulls.PULLERS["odata"] = lambda endpoint, _password, db: opened(endpoint, base.password, db)
+        real = pulls.PULLERS["odata"]
+        pulls.PULLERS["odata"] = lambda endpoint, _password, db: real(endpoint, base.password, db)
+        yield Trade(ctx, base, tmp_path)
+        pulls.PULLERS["odata"] = real
+
+
+@pytest.fixture
+def trade(ctx: Context, tmp_path: Path) -> Iterator[Trade]:
+    with opened(ctx, tmp_path, "ut11", 60) as made:
         yield made
-        pulls.PULLERS["odata"] = opened
 
 
 def test_a_catalogue_comes_by_a_shipped_preset(trade: Trade) -> None:
