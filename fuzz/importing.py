@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -107,7 +109,7 @@ class Importer:
 
     def _company(self) -> str:
         self._companies += 1
-        return f"fuzz{self._companies}"
+        return f"fuzz{os.getpid()}x{self._companies}"  # a process before this one may have broken
 
     def _import(self, ctx: Context, tenant: str, name: str, lane: str, data: bytes, problems: list[str]) -> _End:
         pieces = [data[at : at + uploads.PIECE] for at in range(0, len(data), uploads.PIECE)]
@@ -180,6 +182,7 @@ def _difference(one_: list[dict[str, Any]], other: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Answer requests until there are no more."""
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
+    faulthandler.enable()
     log.configure("console", "error")
     importer = Importer(sys.argv[1])
     bound_memory(MEMORY)

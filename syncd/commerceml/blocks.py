@@ -10,7 +10,7 @@ from lxml.etree import _Element as Element
 
 from syncd.commerceml.names import NAMES
 from syncd.commerceml.requisites import PRODUCT_REQUISITES, normalised
-from syncd.commerceml.values import ZERO_GUID, boolean, decimal, number_text, plain, text_of
+from syncd.commerceml.values import ZERO_GUID, attributes, boolean, decimal, number_text, plain, text_of
 from syncd.errors import DataError
 
 _BARCODE_SEPARATORS = re.compile(r"[,;\s]+")
@@ -32,7 +32,7 @@ def add_barcodes(text: str | None, barcodes: list[str]) -> None:
 def unit(element: Element) -> dict[str, Any]:
     """``БазоваяЕдиница`` in its four shapes: text, attributes, with ``Пересчет``, or the padded id of a unit (3.1)."""
     out: dict[str, Any] = {}
-    for attribute, value in element.attrib.items():
+    for attribute, value in attributes(element):
         field = _UNIT_PARTS.get(NAMES[attribute])
         if field and value.strip():
             out[field] = value.strip()

@@ -27,9 +27,11 @@ Hand = Callable[[str, Track, bool], None]
 settled before the next one begins."""
 
 RECORD_LIMIT: Final = 32 << 20
-"""A record, or a head, larger than this is not held in memory for a comparison; bytes."""
+"""A record larger than this is not held in memory for a comparison; bytes."""
+_HEAD_LIMIT: Final = 4 << 20
 ASIDE_BYTES: Final = 1 << 19
-"""So much is put aside before it is handed over: small beside the memory of a process, large beside a message."""
+"""So much is put aside before it is handed over: small beside the memory of a process, large beside a message. A record
+larger than this is for the reader, which watches how much it holds."""
 _TAIL: Final = 256  # bytes kept back, so that no tag is cut in two
 _CONTAINERS: Final = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}
 ELEMENTS: Final = {"catalogue": "Товар", "offers": "Предложение"}
@@ -53,7 +55,7 @@ class RecordFilter:
         self._chunks = chunks
         self._hand = hand
         self.hands = hand is not None
-        self._load = load
+        self._load: LoadKnown | None = load
         self._encoding = encoding
         self._price_types = xxh3_64()
         self.tracks: dict[str, Track] = {}
@@ -65,6 +67,9 @@ class RecordFilter:
             yield from self._run()
         finally:
             let_go(self._chunks)
+            self._load = self._hand = (
+                None  # who listens holds this filter, and a tree: no ring that outlives the reading
+            )
 
     def _run(self) -> Iterator[bytes]:
         first = next(self._chunks, b"")
@@ -95,6 +100,7 @@ class RecordFilter:
         """A container's records begin. ``head`` is what stands between its tag and the first record."""
         track = self.tracks.get(ELEMENTS[kind])
         if track is None:
+            assert self._load is not None
             track = self.tracks[ELEMENTS[kind]] = Track(self._load(kind))
         context = self._price_types.copy()
         context.update(b"\x1f".join((encoding.encode(), kind.encode(), _without_flag(head, encoding))))
@@ -212,7 +218,7 @@ class _Scan:
             self._step = self._look_for_container
             return self._take(close + len(self._close))
         if at < 0:
-            if len(self._head) > RECORD_LIMIT:
+            if len(self._head) > _HEAD_LIMIT:
                 return self._give_up()
             if last or len(self._buffer) <= _TAIL:
                 return None
@@ -308,7 +314,8 @@ class _Scan:
         identity = self._identity_of(at, end)
         if track.unchanged(record, identity):
             return True
-        if not aside:
+        if not aside or len(record) > ASIDE_BYTES:
+            self._owner.hand_over(ELEMENTS[self._kind], last=False)  # what came before stays before it
             track.let_through(record, identity, self._offset + at)
             return False
         track.put_aside(record, identity, self._offset + at)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, suppress
+from itertools import chain
 from typing import Final, Literal, cast
 
 from lxml import etree
@@ -22,11 +23,12 @@ _NODE_CHARACTERS: Final = 32
 Event = tuple[str, Element]
 
 
-def events(pieces: CleanBytes, tags: Iterable[str]) -> Iterator[list[Event]]:
+def events(pieces: CleanBytes, tags: Iterable[str]) -> Generator[list[Event], None, None]:
     """Start and end events of the elements with these local names and of the root, one list per piece read.
 
-    The caller drops what is finished before it asks for the next list. Raises ``DataError`` E201 (not well-formed),
-    E203 (another root), E204 (DTD or entities), E210 (a record without end) and ``EncodingMismatch``.
+    The caller drops what is finished before it asks for the next list; at the end it closes this and empties the root.
+    Raises ``DataError`` E201 (not well-formed), E203 (another root), E204 (DTD or entities), E210 (a record without
+    end) and ``EncodingMismatch``.
     """
     with closing(iter(pieces)) as source:
         yield from _events(source, pieces, ["{*}" + tag for tag in (*tags, ROOT)])
@@ -47,22 +49,41 @@ def _events(source: Iterator[bytes], pieces: CleanBytes, tags: list[str]) -> Ite
         if len(start) > _MAX_PROLOG and root is None:
             raise DataError("E201", line=1, detail="no root element")
     _check(root)
+    _abandon(probe)
+    empty(root)
     parser = _parser(("start", "end"), tags)
-    del probe
-    piece, fresh = start, 0
-    while piece is not None:
-        _feed(parser, piece, pieces)
-        found = _read(parser)
-        root = found[0][1] if fresh == 0 and found else root
-        yield found
-        fresh += piece.count(b"<") + piece.count(b"=") + len(piece) // _NODE_CHARACTERS + 1
-        if fresh > HELD_LIMIT // 3:
-            fresh = 1
-            if _held(root) > HELD_LIMIT:
-                raise DataError("E210", line=line_of(root[-1]), limit=HELD_LIMIT)
-        piece = next(source, None)
-    _close(parser, pieces)
-    yield _read(parser)
+    try:
+        fresh = 0
+        for piece in chain((start,), source):
+            _feed(parser, piece, pieces)
+            found = _read(parser)
+            root = found[0][1] if fresh == 0 and found else root
+            yield found
+            fresh += piece.count(b"<") + piece.count(b"=") + len(piece) // _NODE_CHARACTERS + 1
+            if fresh > HELD_LIMIT // 3:
+                fresh = 1
+                if _held(root) > HELD_LIMIT:
+                    raise DataError("E210", line=line_of(root[-1]), limit=HELD_LIMIT)
+        _close(parser, pieces)
+        yield _read(parser)
+    finally:
+        _abandon(parser)
+
+
+def _abandon(parser: etree.XMLPullParser) -> None:
+    with suppress(etree.XMLSyntaxError):  # it ended before, or breaks off now
+        parser.close()
+
+
+def empty(root: Element) -> None:
+    """Drop what is in a tree whose parser is closed. The two hold each other: only the collector, which does not know
+    how large they are, would free them.
+    """
+    path = [root]
+    while len(path[-1]):
+        path.append(path[-1][-1])
+    for element in reversed(path):
+        del element[:]
 
 
 def _held(root: Element) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,7 @@ from syncd.commerceml.encoding import CleanBytes, EncodingMismatch
 from syncd.commerceml.heads import Heads
 from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.offers import read_offer
-from syncd.commerceml.parsing import events
+from syncd.commerceml.parsing import empty, events
 from syncd.commerceml.parties import read_party
 from syncd.commerceml.policy import Context, ReadPolicy
 from syncd.commerceml.sweep import Sweep
@@ -122,22 +123,29 @@ class Reader:
         return self._context.counts
 
     def __iter__(self) -> Iterator[Item]:
+        root: Element | None = None
         sweep: Sweep | None = None
-        for batch in events(self._pieces, (*_RECORDS, *_CONTAINERS, BOOK[-1])):
-            for kind, element in batch:
-                name = NAMES[element.tag]
-                if kind == "end":
-                    yield from self._end(name, element)
-                elif element.getparent() is None:
-                    self._begin(element)
-                    sweep = Sweep(element, self._heads, self._books, self._context.unknown, _RECORDS)
-                elif name in _CONTAINERS or name == "Документ":
-                    self._open(name, element)
-            if sweep is not None:
-                sweep.run()
-            del batch
-        if sweep is not None:
-            sweep.finish()
+        try:
+            with closing(events(self._pieces, (*_RECORDS, *_CONTAINERS, BOOK[-1]))) as batches:
+                for batch in batches:
+                    for kind, element in batch:
+                        name = NAMES[element.tag]
+                        if kind == "end":
+                            yield from self._end(name, element)
+                        elif element.getparent() is None:
+                            root = element
+                            self._begin(root)
+                            sweep = Sweep(root, self._heads, self._books, self._context.unknown, _RECORDS)
+                        elif name in _CONTAINERS or name == "Документ":
+                            self._open(name, element)
+                    if sweep is not None:
+                        sweep.run()
+                    del batch
+                if sweep is not None:
+                    sweep.finish()
+        finally:
+            if root is not None:
+                empty(root)
 
     def _begin(self, root: Element) -> None:
         namespace = root.tag[1:].partition("}")[0] if root.tag.startswith("{") else ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
+from lxml import etree
 from lxml.etree import _Element as Element
 
 from syncd.commerceml.names import NAMES
@@ -20,6 +22,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009\u2007'’]")
 _MAX_DIGITS = 60
 _SHORT = 8
+_FEW = 100
+_ATTRIBUTES = etree.XPath("@*")
 _GROUP = 3
 _TRUE = frozenset({"true", "1", "да", "истина", "yes", "так", "y"})
 _FALSE = frozenset({"false", "0", "нет", "ложь", "no", "ні", "n"})
@@ -180,12 +184,19 @@ def base_id(text: str | None) -> str:
     return clean
 
 
+def attributes(element: Element) -> Iterable[tuple[str, str]]:
+    """Names and values of the attributes, in a time that does not grow with the square of their number."""
+    if len(element.attrib) <= _FEW:
+        return cast("list[tuple[str, str]]", element.attrib.items())  # looks for each value by its name
+    return ((str(value.attrname), str(value)) for value in cast("list[Any]", _ATTRIBUTES(element)))
+
+
 def plain(element: Element) -> Any:
     """An element we have no field for, as JSON: text, or a map of attributes (``@name``), children and text (``#``)."""
     text = (element.text or "").strip()
     if not len(element) and not element.attrib:
         return text
-    out: dict[str, Any] = {"@" + NAMES[name]: value for name, value in element.attrib.items()}
+    out: dict[str, Any] = {"@" + NAMES[name]: value for name, value in attributes(element)}
     for item in element:
         name, value = NAMES[item.tag], plain(item)
         if name not in out:

@@ -40,6 +40,7 @@ class _Settings:
                 return
             sys.setswitchinterval(self.switch_seconds)
             gc.set_threshold(*self.thresholds)
+            gc.collect()  # rings of this work alone, which is quick: they may hold much that is not Python's
             gc.unfreeze()
 
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
-from syncd.commerceml.values import base_id, boolean, currency, date_and_time, decimal, timestamp
+from syncd.commerceml.values import base_id, boolean, currency, date_and_time, decimal, plain, timestamp
 from syncd.errors import DataError
 
 
@@ -156,3 +157,9 @@ def test_a_currency_becomes_its_letters_and_an_unknown_one_stays(text: str | Non
 )
 def test_an_id_with_equal_halves_is_the_product_itself(text: str | None, identity: str) -> None:
     assert base_id(text) == identity
+
+
+def test_many_attributes_are_kept_like_few() -> None:
+    names = {f"а{n}": f"{n} & <" for n in range(500)}
+    element = etree.Element("x", {**names, "{urn:a}б": "в"})
+    assert plain(element) == {f"@{name}": value for name, value in {**names, "б": "в"}.items()}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import io
+import resource
 import struct
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -208,3 +211,52 @@ def test_a_member_without_a_name_is_passed_over(importer: Importer) -> None:
 def test_a_key_of_several_long_texts_is_refused_too() -> None:
     with pytest.raises(DataError, match="E215"):
         stage.render(Record("price", ("a" * 1_500, "b" * 1_500, "RUB", 0), {}))
+
+
+def resident() -> int:
+    with open("/proc/self/statm", encoding="ascii") as stream:
+        return int(stream.read().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_large_tree_is_gone_when_its_document_was_read(refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if refused:
+        monkeypatch.setattr(parsing, "HELD_LIMIT", 400_000)
+    data = document("<Документ><Номер>1</Номер><ХозОперация>Заказ товара</ХозОперация><б>{}</б></Документ>").replace(
+        b"{}", b"<a/>" * 700_000
+    )
+    gc.disable()  # as it is during an import; and it does not know how large a tree is
+    try:
+        before = 0
+        for _ in range(6):
+            with pytest.raises(DataError, match="E210") if refused else nullcontext():
+                assert len(list(Reader(data[at : at + 65_536] for at in range(0, len(data), 65_536)))) == 1
+            before = before or resident()  # the first one shows what the process keeps for the next
+        assert resident() - before < 100 << 20  # a tree takes 90 MB
+    finally:
+        gc.enable()
+
+
+def test_a_record_too_large_to_put_aside_keeps_its_place_among_the_others(importer: Importer) -> None:
+    def named(identity: str, name: str, more: str = "") -> str:
+        return f"<Товар><Ид>{identity}</Ид><Наименование>{name}</Наименование>{more}</Товар>"
+
+    crowd = [named(str(n), "так") for n in range(20)]
+    large = named("3", "большой", f"<Описание>{'ж' * 400_000}</Описание>")
+    data = goods(*crowd, large, named("3", "после"), named("4", "после"))
+    assert importer.compare(case(data, goods(*crowd))).problems == []
+    with importer.fast.db.transaction() as conn:
+        names = every(conn, "SELECT DISTINCT name FROM products WHERE id = '3'")
+    assert [row["name"] for row in names] == ["так"]  # the last document is the first one again
+    assert survived(importer, data).outcome == "ok"
+    with importer.fast.db.transaction() as conn:
+        rows = every(conn, "SELECT DISTINCT name FROM products WHERE id = '3' AND name <> 'так'")
+    assert [row["name"] for row in rows] == ["после"]
+
+
+def test_very_many_attributes_take_no_time_that_grows_with_their_square() -> None:
+    many = " ".join(f'a{n}="{n}"' for n in range(200_000))
+    data = document(f"<Документ><Номер>1</Номер><ХозОперация>Заказ товара</ХозОперация><б {many}/></Документ>")
+    began = time.process_time()
+    assert len(list(Reader([data]))) == 1
+    assert time.process_time() - began < 15  # it took 50 s, and takes less than one

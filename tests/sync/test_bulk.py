@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 
 import pytest
 
@@ -30,3 +31,13 @@ def test_settings_are_put_back_after_a_failure() -> None:
     with pytest.raises(ValueError, match="x"), bulk():
         raise ValueError("x")
     assert gc.get_threshold() == before
+
+
+def test_what_the_work_left_in_rings_is_gone_at_its_end() -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.itself = self
+
+    with bulk():
+        gone = weakref.ref(Ring())
+    assert gone() is None
