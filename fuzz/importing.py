@@ -25,6 +25,8 @@ from syncd.sync.context import Context
 
 MEMORY: Final = 900 << 20
 """Address space all imports together may take on top of the process itself, bytes."""
+_TOLD_AFTER: Final = 60.0
+"""Seconds after which a case tells where it stands: the runner gives it up soon."""
 _OURS: Final = {"E501", "E502"}
 _CHANGES: Final = ("created", "updated", "removed")
 _TABLES: Final = (
@@ -191,7 +193,9 @@ def main() -> None:
             case, compare = receive(sys.stdin.buffer)
         except EOFError:
             return
+        faulthandler.dump_traceback_later(_TOLD_AFTER)
         try:
             send(answers, importer.compare(case) if compare else importer.twice(case))
         except Exception:
             send(answers, Imported("crash", [traceback.format_exc()]))
+        faulthandler.cancel_dump_traceback_later()

@@ -45,10 +45,10 @@ class Heads:
         if name in FIELDS:
             self._fields.setdefault(name, text_of(element))
 
-    def before_record(self) -> Iterator[CatalogueHead]:
-        """The head, once, as far as it stands before the first record."""
+    def before_record(self, record: Element) -> Iterator[CatalogueHead]:
+        """The head, once, as far as it stands before the first record: what comes behind may not be read yet."""
         if self._told is None and self._name in _KINDS:
-            self._gather()
+            self._gather(before=record)
             self._told = self._head()
             yield self._told
 
@@ -62,9 +62,13 @@ class Heads:
         self.container = None
         self._name = ""
 
-    def _gather(self) -> None:
+    def _gather(self, before: Element | None = None) -> None:
         if self.container is not None:
+            while before is not None and before.getparent() is not self.container:
+                before = before.getparent()
             for item in self.container:
+                if item is before:
+                    break
                 self.take(item)
 
     def _head(self) -> CatalogueHead:

@@ -7,11 +7,11 @@ Latin C, as the module looks for exactly that.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, cast
+from typing import Final
 
 from lxml import etree
 
-from syncd.commerceml.writing import add
+from syncd.commerceml.writing import add, document
 
 STATUSES: Final = "C" + "татусы"
 Choice = tuple[str, str, str]
@@ -33,5 +33,4 @@ def write_info(
             add(element, "Название", title)
             if with_kind:
                 add(element, "ТипОплаты", kind)
-    declaration = f'<?xml version="1.0" encoding="{encoding}"?>\n'.encode("ascii")
-    return declaration + cast("bytes", etree.tostring(root, encoding=encoding, xml_declaration=False))
+    return document(root, encoding)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, cast
+from typing import Final
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -20,7 +20,7 @@ from syncd.commerceml.names import ROOT
 from syncd.commerceml.order_lines import DELIVERY_ID
 from syncd.commerceml.order_parties import write_party
 from syncd.commerceml.requisites import normalised
-from syncd.commerceml.writing import add, add_requisites, cut, number
+from syncd.commerceml.writing import add, add_requisites, cut, document, number
 from syncd.model.records import OrderDocument, OrderLine, Record
 
 MAX_NUMBER = 11
@@ -73,9 +73,7 @@ def write_orders(orders: Sequence[OrderDocument], *, dialect: Dialect, generated
         _check(order)
         parent = etree.SubElement(root, "Контейнер") if dialect.container else root
         _write_order(etree.SubElement(parent, "Документ"), order, dialect)
-    declaration = f'<?xml version="1.0" encoding="{dialect.encoding}"?>\n'.encode("ascii")
-    # lxml writes what the encoding lacks (₽, emoji, Kazakh letters) as numeric references
-    return declaration + cast("bytes", etree.tostring(root, encoding=dialect.encoding, xml_declaration=False))
+    return document(root, dialect.encoding)
 
 
 def _check(order: OrderDocument) -> None:

@@ -169,11 +169,11 @@ class Reader:
                 self._parent, self._place = parent, self._place_of(parent)
             if self._place in _HOMES[name]:
                 if self._place:
-                    yield from self._heads.before_record()
+                    yield from self._heads.before_record(element)
                 yield from self._record(name, element)
         elif name in _LISTS:
             if parent is not None and (parent.getparent() is None or parent is self._heads.container):
-                yield from self._heads.before_record()
+                yield from self._heads.before_record(element)
                 self.element = ""
                 yield from _LISTS[name](element, self._context)
         elif name == BOOK[-1]:

@@ -32,6 +32,15 @@ def number(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def document(root: Element, encoding: str) -> bytes:
+    """The whole document with its declaration. What the encoding lacks (₽, emoji, Kazakh letters) becomes a numeric
+    reference; libxml2 would leave that to iconv, which drops some signs without a word.
+    """
+    declaration = f'<?xml version="1.0" encoding="{encoding}"?>\n'
+    text = etree.tostring(root, encoding="unicode")
+    return (declaration + text).encode(encoding, "xmlcharrefreplace")
+
+
 def add(parent: Element, name: str, text: str) -> Element:
     """Append an element with a text."""
     element = etree.SubElement(parent, name)

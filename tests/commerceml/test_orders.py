@@ -302,3 +302,10 @@ def test_what_is_written_is_read_back_equal(dialect: Dialect, orders: list[Order
         for customer in order.counterparties:
             customer.line = 0
     assert found == [expected(order, dialect) for order in orders]
+
+
+@both
+def test_signs_that_the_encoding_lacks_become_references_whatever_they_are(dialect: Dialect) -> None:
+    flag = "🏴\U000e0067\U000e0062\U000e007f ₽ Қ"  # the flag of England ends in tags, which iconv would drop
+    order = an_order(comment=flag)
+    assert read_back(write_orders([order], dialect=dialect, generated_at=NOW))[0].comment == flag

@@ -260,3 +260,10 @@ def test_very_many_attributes_take_no_time_that_grows_with_their_square() -> Non
     began = time.process_time()
     assert len(list(Reader([data]))) == 1
     assert time.process_time() - began < 15  # it took 50 s, and takes less than one
+
+
+def test_a_head_that_comes_behind_the_records_is_not_told_before_them_however_the_document_is_cut() -> None:
+    data = document(f"<Каталог><Товары>{product('1')}{product('2')}</Товары><Ид>c</Ид></Каталог>")
+    for size in (1, 40, 100, 10_000):
+        records = list(Reader(data[at : at + size] for at in range(0, len(data), size)))
+        assert [item.fields.get("catalogue_id") for item in records if isinstance(item, Record)] == [None, None], size
