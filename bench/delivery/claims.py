@@ -13,11 +13,12 @@ from typing import Final
 from uuid import UUID
 
 import psycopg
+from sqlalchemy.engine import make_url
 
 from syncd.queue import finish, outbox
 from syncd.queue.claims import Claim, Floors, Turn, claim
 from syncd.queue.policy import Decision
-from syncd.store import endpoints
+from syncd.store import endpoints, migrate
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.ids import new_id
 
@@ -92,6 +93,15 @@ def finished(url: str, number: int) -> None:
             )
         conn.execute("VACUUM (ANALYZE) outbox")  # they came in a year, not in a minute
         conn.execute("CHECKPOINT")
+
+
+def database_beside(url: str, name: str) -> str:
+    """An empty database of the same server, ready for work."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(f'CREATE DATABASE "{name}"'.encode())
+    made = make_url(url).set(database=name).render_as_string(hide_password=False)
+    migrate.upgrade(made)
+    return made
 
 
 def latency(url: str, messages: int) -> list[float]:
