@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import threading
@@ -42,6 +43,14 @@ class _Settings:
             gc.set_threshold(*self.thresholds)
             gc.collect()  # rings of this work alone, which is quick: they may hold much that is not Python's
             gc.unfreeze()
+            _give_back()
+
+
+def _give_back() -> None:
+    """Return to the system what glibc keeps of a large document: half a gigabyte after a swollen one."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 _settings: Final = _Settings()
