@@ -130,7 +130,7 @@ def _zip(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as out:
         for name, data in members:
-            out.writestr(name, data)
+            out.writestr(zipfile.ZipInfo(name), data, method)  # a case is the same at any time
     return stream.getvalue()
 
 
