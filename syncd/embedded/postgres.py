@@ -42,11 +42,20 @@ def start(home: Path, sockets: Path, account: Account) -> bool:
         en = f"the data in {data} is of Postgres {major}, this syncd has {MAJOR}"
         ru = f"данные в {data} принадлежат Postgres {major}, а в этом syncd {MAJOR}"
         raise failure("Postgres", tr(en, ru))
-    settings = f"-c listen_addresses= -c unix_socket_permissions=0700 -k {shlex.quote(str(sockets))}"
+    tuned = " ".join(f"-c {name}={value}" for name, value in _tuned().items())
+    settings = f"-c listen_addresses= -c unix_socket_permissions=0700 {tuned} -k {shlex.quote(str(sockets))}"
     wait = ("-w", "-t", str(RECOVERY_SECONDS))
     command = (binary("pg_ctl"), "-D", data, *wait, "-l", log, "-o", settings, "start")
     account.run("Postgres", command, log=log)
     return True
+
+
+def _tuned() -> dict[str, str]:
+    """Settings for imports of gigabytes. With the defaults a checkpoint falls into every gigabyte of them, after which
+    each page that is touched goes into the log as a whole once more.
+    """
+    buffers = min(512, max(128, psutil.virtual_memory().total // 16 >> 20))
+    return {"shared_buffers": f"{buffers}MB", "max_wal_size": "4GB"}
 
 
 def stop(home: Path) -> None:
