@@ -1,0 +1,497 @@
+"""What becomes of orders in a base over OData: its states come back to the orders of storefronts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from syncd.emulator.odata import Fault
+from syncd.schedules import rows
+from syncd.schedules.settings import Schedule
+from syncd.store import access
+from syncd.store.db import execute
+from syncd.sync import orders, pulls
+from syncd.sync.context import Context
+from syncd.sync.odata_pull import OdataPuller
+from tests.sync.test_odata_pulls import TENANT, Trade, ctx, opened, trade
+
+__all__ = ["ctx", "trade"]
+
+ORDER = "Document_ЗаказКлиента"
+SMALL_ORDER = "Document_ЗаказПокупателя"
+MARK = "НомерПоДаннымКлиента"
+STATES = "InformationRegister_СостоянияЗаказовКлиентов"
+MOSCOW = ZoneInfo("Europe/Moscow")
+BESIDE = """
+orders:
+  - {name: documents, from: Document_ЗаказКлиента, days: 180,
+     fields: {id: Ref_Key, number: НомерПоДаннымКлиента, number_1c: Number, posted: Posted,
+              status: {from: Статус, values: {НеСогласован: new, КОтгрузке: confirmed, Закрыт: completed}}},
+     deleted: DeletionMark}
+  - {name: states, from: InformationRegister_СостоянияЗаказовКлиентов,
+     fields: {id: Заказ, status_1c: Состояние, paid: {expr: ПроцентОплаты >= 100},
+              shipped: {expr: ПроцентОтгрузки >= 100}}}
+"""
+
+
+class Sales:
+    """A storefront's orders, and their documents in the emulated base."""
+
+    def __init__(self, trade: Trade, document: str = ORDER, mark: str = MARK) -> None:
+        self.trade, self.base, self.document, self.mark = trade, trade.base, document, mark
+        trade.ctx.settings.schedules["orders"] = Schedule.model_validate({"pull": "orders", "every": "10m"})
+        with trade.ctx.db.transaction() as conn:
+            key = access.find_key(conn, access.create_key(conn, TENANT, "shop", "shop", ["orders"]))
+        assert key is not None
+        self.key = key
+        self.template: dict[str, Any] = {
+            name: value for name, value in trade.base.rows(document)[0].items()
+            if name not in {"Ref_Key", "DataVersion", "Number", "Posted"}
+        }  # fmt: skip
+
+    def place(self, number: str = "A-1") -> str:
+        """An order of the storefront."""
+        goods = self.template[self.section]
+        lines = tuple(
+            orders.NewLine(str(row["Номенклатура_Key"]), Decimal(str(row["Количество"])), Decimal(str(row["Цена"])))
+            for row in goods
+        )
+        new = orders.NewOrder(number=number, currency="RUB", customer={"name": "Ромашка"}, lines=lines)
+        return str(orders.accept(self.trade.ctx, self.key, f"key {number}", new).id)
+
+    @property
+    def section(self) -> str:
+        return "Товары" if self.document == ORDER else "Запасы"
+
+    def write(self, mark: str, *, days_ago: int = 0, **fields: Any) -> str:
+        """A document with this mark; its reference."""
+        date = datetime.now(MOSCOW).replace(tzinfo=None, microsecond=0) - timedelta(days=days_ago)
+        made = self.base.create(
+            self.document, {**self.template, self.mark: mark, "Date": date.isoformat(), **fields}
+        )  # fmt: skip
+        return str(made["Ref_Key"])
+
+    def change(self, ref: str, **fields: Any) -> None:
+        self.base.change(self.document, ref, fields)
+
+    def pull(self, name: str = "orders", **counters: Any) -> pulls.Result:
+        return self.trade.pull(name, **counters)
+
+    def order(self, id_: str) -> dict[str, Any]:
+        [found] = self.trade.found("SELECT * FROM sales_order WHERE id = %(i)s::uuid", i=id_)
+        return found
+
+    def by_ref(self, ref: str) -> list[dict[str, Any]]:
+        return self.trade.found("SELECT * FROM sales_order WHERE id_1c = %(r)s", r=ref)
+
+    def status(self, id_: str) -> str:
+        return str(self.order(id_)["status"])
+
+    def history(self, id_: str) -> list[str]:
+        query = "SELECT status FROM order_status WHERE order_id = %(i)s::uuid ORDER BY seq"
+        return [row["status"] for row in self.trade.found(query, i=id_)]
+
+    def exchange_plan(self, more: str = "") -> None:
+        plan = next(name for name in self.base.store.tables if name.startswith("ExchangePlan_"))
+        self.trade.publish(f"extends: ut11\nexchange_plan: {plan}\n{more}")
+        self.trade.set(f'{{"mapping": "mine", "node": "{self.base.nodes(plan)[0]}"}}')
+
+
+@pytest.fixture
+def sales(trade: Trade) -> Sales:
+    return Sales(trade)
+
+
+@pytest.fixture
+def small(ctx: Context, tmp_path: Path) -> Iterator[Sales]:
+    with opened(ctx, tmp_path, "unf", 30) as made:
+        yield Sales(made, SMALL_ORDER, "НомерВходящегоДокумента")
+
+
+def test_a_status_that_changed_in_1c_arrives(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, Статус="НеСогласован")
+    result = sales.pull()
+    assert result.outcome == "ok", sales.trade.found("SELECT code, params FROM journal")
+    found = sales.order(order)
+    assert (found["status"], found["status_1c"], found["id_1c"]) == ("new", "НеСогласован", ref)
+    number = sales.base.get(ORDER, ref)["Number"]  # type: ignore[index]
+    assert (found["number_1c"], found["posted"], found["origin"]) == (number, False, "storefront")
+    sales.change(ref, Статус="КОтгрузке")
+    sales.base.post(ORDER, ref)
+    assert sales.pull().counters["order"]["updated"] == 1
+    found = sales.order(order)
+    assert (found["status"], found["posted"]) == ("confirmed", True)
+    sales.change(ref, Статус="Закрыт")
+    sales.pull()
+    assert sales.status(order) == "completed"
+    assert sales.history(order) == ["new", "confirmed", "completed"]
+    again = sales.pull().counters["order"]
+    assert (again["updated"], again["created"], again["failed"]) == (0, 0, 0)
+    [row] = sales.trade.found("SELECT counters FROM journal WHERE kind = 'pull' ORDER BY id DESC LIMIT 1")
+    assert row["counters"]["order"] == again
+    assert sales.trade.one("SELECT count(*) FROM freshness WHERE entity = 'order'") == 1
+
+
+def test_lines_that_1c_changed_come_with_names_and_the_sum(sales: Sales) -> None:
+    sales.pull("catalogue")
+    order = sales.place()
+    before = sales.order(order)
+    lines: list[dict[str, Any]] = [dict(row) for row in sales.template[sales.section]]
+    ref = sales.write(order)
+    sales.pull()
+    assert sales.order(order)["lines"] == before["lines"], "the same goods are no change"
+    for line in lines[1:]:
+        line["Отменено"] = True
+    sales.change(ref, **{sales.section: lines})
+    sales.pull()
+    found = sales.order(order)
+    assert [line["offer_id"] for line in found["lines"]] == [lines[0]["Номенклатура_Key"]]
+    assert found["lines"][0]["name"]
+    assert found["amount"] == Decimal(str(lines[0]["СуммаСНДС"]))
+
+
+def test_a_mark_for_deletion_cancels_and_taking_it_off_brings_the_order_back(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    sales.pull()
+    sales.change(ref, DeletionMark=True)
+    sales.pull()
+    assert (sales.status(order), sales.order(order)["cancelled"]) == ("cancelled", True)
+    sales.change(ref, DeletionMark=False)
+    sales.pull(full=True)
+    assert sales.status(order) == "confirmed"
+
+
+def test_an_order_that_is_not_ours_is_one_born_in_1c(sales: Sales) -> None:
+    sales.pull("counterparties")
+    ref = sales.write("Заявка 17", Статус="КОтгрузке")
+    sales.write("A-1")  # the customer's own number, as an order of ours has it
+    order = sales.place("A-1")
+    result = sales.pull()
+    assert result.counters["order"]["created"] == 2
+    [found] = sales.by_ref(ref)
+    assert (found["origin"], found["status"], found["currency"]) == ("1c", "confirmed", "RUB")
+    assert found["customer"]["name"]
+    assert len(found["lines"]) == 3
+    assert sales.order(order)["id_1c"] is None, "1C never had it"
+    sales.change(ref, Статус="Закрыт")
+    sales.pull()
+    [found] = sales.by_ref(ref)
+    assert found["status"] == "completed"
+    assert sales.pull().counters["order"]["created"] == 0
+
+
+def test_a_copy_that_somebody_made_of_an_order_is_another_order(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    sales.pull()
+    copy = sales.write(order, Статус="Закрыт")
+    sales.pull()
+    assert (sales.status(order), sales.order(order)["id_1c"]) == ("confirmed", ref)
+    [found] = sales.by_ref(copy)
+    assert (found["origin"], found["status"]) == ("1c", "completed")
+
+
+def test_a_mark_that_1c_cut_is_ours_all_the_same(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order[:30])
+    sales.pull()
+    assert sales.order(order)["id_1c"] == ref
+
+
+def test_an_order_that_went_by_the_exchange_is_found_by_its_number(sales: Sales) -> None:
+    order = sales.place("A-7")
+    ref = sales.write("A-7", Статус="КОтгрузке")
+    with sales.trade.ctx.db.transaction() as conn:
+        execute(conn, "UPDATE outbox SET infobase_id = (SELECT id FROM infobase), state = 'acknowledged'")
+    sales.pull()
+    assert (sales.status(order), sales.order(order)["id_1c"]) == ("confirmed", ref)
+
+
+def test_an_order_that_1c_numbered_is_found_by_number_and_day(sales: Sales) -> None:
+    order = sales.place("A-7")
+    ref = sales.write("", Статус="КОтгрузке")
+    number = sales.base.get(ORDER, ref)["Number"]  # type: ignore[index]
+    with sales.trade.ctx.db.transaction() as conn:
+        execute(conn, "UPDATE outbox SET infobase_id = (SELECT id FROM infobase), state = 'acknowledged'")
+        execute(conn, "UPDATE sales_order SET number_1c = %(n)s, date_1c = now()", n=number)
+    sales.pull()
+    assert sales.order(order)["id_1c"] == ref
+
+
+def test_open_orders_older_than_the_window_are_asked_for_and_nothing_ends_by_absence(sales: Sales) -> None:
+    order, other = sales.place("A-1"), sales.place("A-2")
+    old, gone = sales.write(order, days_ago=300), sales.write(other)
+    sales.pull()
+    assert sales.order(order)["id_1c"] is None
+    with sales.trade.ctx.db.transaction() as conn:
+        execute(conn, "UPDATE sales_order SET id_1c = %(r)s WHERE number = 'A-1'", r=old)
+    sales.change(old, Статус="Закрыт")
+    sales.base.delete(ORDER, gone)
+    result = sales.pull(full=True)
+    assert result.counters["order"]["removed"] == 0
+    assert (sales.status(order), sales.status(other)) == ("completed", "confirmed")
+
+
+def test_a_hidden_view_cancels_nothing(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    sales.pull()
+    sales.trade.set('{"allowed_only": true}')
+    sales.base.hidden[ORDER] = {ref}
+    assert sales.pull().outcome == "ok"
+    assert sales.pull(full=True).outcome == "ok"
+    assert sales.status(order) == "confirmed"
+
+
+def test_between_whole_reads_open_orders_and_the_newest_documents_are_asked_for(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, days_ago=30, Статус="НеСогласован")
+    closed = sales.write("17", days_ago=20, Статус="Закрыт")
+    sales.pull()
+    sales.change(ref, Статус="КОтгрузке")
+    sales.change(closed, Статус="КОтгрузке")
+    before = len(sales.base.requests)
+    sales.pull()
+    asked = [one.query for one in sales.base.requests[before:] if one.path == ORDER]
+    assert any(ref in query for query in asked)
+    assert sales.status(order) == "confirmed"
+    assert sales.by_ref(closed)[0]["status"] == "completed", "it was done with: the next whole read finds it"
+    sales.pull(full=True)
+    assert sales.by_ref(closed)[0]["status"] == "confirmed"
+
+
+def test_of_a_base_that_dates_its_changes_only_those_are_read(small: Sales) -> None:
+    order = small.place()
+    now = datetime.now(MOSCOW).replace(tzinfo=None, microsecond=0)
+    ref = small.write(order, days_ago=10, ДатаИзменения=(now - timedelta(hours=1)).isoformat())
+    small.write("17", days_ago=9, ДатаИзменения=(now - timedelta(hours=2)).isoformat())
+    assert small.pull().outcome == "ok", small.trade.found("SELECT code, params FROM journal")
+    assert small.status(order) == "confirmed"
+    small.change(ref, ВариантЗавершения="Успешно", ДатаИзменения=now.isoformat())
+    result = small.pull()
+    assert (result.counters["order"]["read"], result.counters["order"]["updated"]) == (1, 1)
+    assert small.status(order) == "completed"
+
+
+def test_an_older_state_does_not_undo_a_newer_one(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, Статус="НеСогласован")
+    sales.pull()
+    sales.change(ref, Статус="КОтгрузке")
+
+    def overtake(heard: Any) -> None:
+        """While a pull reads, a package that arrived later is imported."""
+        if heard.path == ORDER:
+            sales.base.listen(lambda _: None)
+            with sales.trade.ctx.db.transaction() as conn:
+                execute(
+                    conn,
+                    """UPDATE sales_order SET status = 'completed', content_hash = NULL,
+                              source_seq = nextval(pg_get_serial_sequence('package', 'seq'))
+                       WHERE id = %(i)s::uuid""",
+                    i=order,
+                )  # fmt: skip
+
+    sales.base.listen(overtake)
+    assert sales.pull().counters["order"]["updated"] == 0
+    assert sales.status(order) == "completed"
+    assert sales.pull(full=True).counters["order"]["updated"] == 1
+    assert sales.status(order) == "confirmed"
+
+
+def test_a_second_source_tells_of_payment_and_shipment(sales: Sales) -> None:
+    sales.trade.publish(BESIDE)
+    sales.trade.set('{"mapping": "mine"}')
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    sales.base.post(ORDER, ref)
+    assert sales.pull().outcome == "ok", sales.trade.found("SELECT code, params FROM journal")
+    found = sales.order(order)
+    assert (found["status"], found["status_1c"], found["paid"]) == ("confirmed", "ГотовКОтгрузке", False)
+    noted = len(sales.history(order))
+    assert sales.pull().counters["order"]["updated"] == 0
+    state = next(dict(row) for row in sales.base.rows(STATES) if row["Заказ"] == ref)
+    with sales.base.store.transaction():
+        sales.base.store.put(STATES, {**state, "ПроцентОплаты": 100, "ПроцентОтгрузки": 100})
+    sales.pull()
+    found = sales.order(order)
+    assert (found["status"], found["paid"], found["shipped"]) == ("shipped", True, True)
+    assert len(sales.history(order)) == noted + 1
+    known = {row["Ref_Key"] for row in sales.base.rows(ORDER)}
+    assert len(known) > 5
+    assert sales.trade.one("SELECT count(*) FROM sales_order") == 1, "a state alone makes no order"
+
+
+def test_own_words_of_the_mapping_count_for_states_that_people_named(small: Sales) -> None:
+    states = small.base.rows("Catalog_СостоянияЗаказовПокупателей")
+    small.trade.publish(f"extends: unf\nwords:\n  statuses: {{{states[1]['Description']}: shipped}}\n")
+    small.trade.set('{"mapping": "mine"}')
+    order = small.place()
+    ref = small.write(order, СостояниеЗаказа=states[0]["Ref_Key"])
+    assert small.pull().outcome == "ok", small.trade.found("SELECT code, params FROM journal")
+    assert small.status(order) == "confirmed"
+    now = datetime.now(MOSCOW).replace(tzinfo=None, microsecond=0)
+    small.change(ref, СостояниеЗаказа=states[1]["Ref_Key"], ДатаИзменения=now.isoformat())
+    small.pull(full=True)
+    assert small.status(order) == "shipped"
+    small.change(ref, ВариантЗавершения="Отменен")
+    small.pull(full=True)
+    assert small.status(order) == "cancelled"
+
+
+def test_a_record_that_cannot_be_read_costs_itself_only(sales: Sales) -> None:
+    order, other = sales.place("A-1"), sales.place("A-2")
+    ref = sales.write(order, Статус="Придуман")
+    sales.write(other, Статус="КОтгрузке")
+    result = sales.pull()
+    assert (result.outcome, result.counters["order"]["failed"], result.counters["order"]["read"]) == ("partial", 1, 2)
+    [bad] = sales.trade.found("SELECT code, path, key, entity, params FROM journal WHERE kind = 'record'")
+    assert (bad["code"], bad["path"], bad["key"], bad["entity"]) == ("E743", "orders.status", ref, "order")
+    assert "ut11.yaml:" in str(bad["params"])
+    assert (sales.status(order), sales.status(other)) == ("new", "confirmed")
+    sales.change(ref, Статус="Закрыт")
+    assert sales.pull().outcome == "ok"
+    assert sales.status(order) == "completed"
+    settled = "SELECT count(*) FROM issue_subject WHERE entity = 'order' AND succeeded_at IS NULL"
+    assert sales.trade.one(settled) == 0
+
+
+def test_a_status_that_is_none_of_ours_is_told_with_its_line(sales: Sales) -> None:
+    sales.trade.publish("extends: ut11\norders:\n  fields:\n    status: {expr: нрег(Статус), only: read}\n")
+    sales.trade.set('{"mapping": "mine"}')
+    order = sales.place()
+    sales.write(order, Статус="КОтгрузке")
+    assert sales.pull().outcome == "partial"
+    [bad] = sales.trade.found("SELECT code, params FROM journal WHERE kind = 'record'")
+    assert bad["code"] == "E743"
+    assert ":4:5" in str(bad["params"]["place"]), "the line of the rule"
+
+
+def test_what_postgres_cannot_hold_costs_itself_only(sales: Sales) -> None:
+    order, other = sales.place("A-1"), sales.place("A-2")
+    ref = sales.write(order, Комментарий="x", АдресДоставки="a\u0000b", Статус="КОтгрузке")
+    sales.write(other, Статус="КОтгрузке")
+    result = sales.pull()
+    assert (result.outcome, result.counters["order"]["failed"]) == ("partial", 1)
+    [bad] = sales.trade.found("SELECT code, key FROM journal WHERE kind = 'record'")
+    assert (bad["code"], bad["key"]) == ("E966", ref)
+    assert sales.status(other) == "confirmed"
+
+
+def test_a_changed_order_comes_by_the_exchange_plan_and_is_confirmed_after_the_commit(sales: Sales) -> None:
+    sales.exchange_plan()
+    order = sales.place()
+    ref = sales.write(order, Статус="НеСогласован", days_ago=400)
+    assert sales.pull("changes").outcome == "ok", sales.trade.found("SELECT code, params FROM journal")
+    assert (sales.status(order), sales.order(order)["id_1c"]) == ("new", ref)
+    sales.change(ref, Статус="КОтгрузке")
+    before = len(sales.base.requests)
+    result = sales.pull("changes")
+    assert result.counters["order"]["updated"] == 1
+    asked = [one.path.rpartition("/")[2] for one in sales.base.requests[before:]]
+    assert asked.count("SelectChanges") == asked.count("NotifyChangesReceived") == 1
+    assert sales.status(order) == "confirmed"
+    assert sales.pull("changes").counters == {}
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_worker_that_dies_between_commit_and_confirmation_loses_nothing(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch, *, died: bool
+) -> None:
+    sales.exchange_plan()
+    order = sales.place()
+    ref = sales.write(order, Статус="НеСогласован")
+    sales.pull("changes")
+    sales.change(ref, Статус="КОтгрузке")
+    if died:
+
+        def die(_: OdataPuller) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as broken:
+            broken.setattr(OdataPuller, "committed", die)
+            with pytest.raises(KeyboardInterrupt):
+                sales.pull("changes")
+    else:
+        sales.base.fail_next(Fault.DROP_BEFORE, method="POST", resource="NotifyChangesReceived")
+        sales.pull("changes")
+    assert sales.status(order) == "confirmed"
+    noted = sales.history(order)
+    again = sales.pull("changes")
+    assert (again.outcome, again.counters["order"]["updated"]) == ("ok", 0)
+    assert sales.history(order) == noted
+    assert sales.pull("changes").counters == {}
+
+
+def test_changes_that_were_not_stored_are_not_confirmed(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
+    sales.exchange_plan()
+    order = sales.place()
+    ref = sales.write(order, Статус="НеСогласован")
+    sales.pull("changes")
+    sales.change(ref, Статус="КОтгрузке")
+    with monkeypatch.context() as broken:
+        broken.setattr(rows, "finish", lambda *_, **__: False)
+        with pytest.raises(AssertionError):
+            sales.pull("changes")
+    assert sales.status(order) == "new"
+    with sales.trade.ctx.db.transaction() as conn:
+        execute(conn, "DELETE FROM schedule_run")
+    assert sales.pull("changes").counters["order"]["updated"] == 1
+
+
+def test_an_order_that_1c_deleted_for_good_stays_and_is_cancelled(sales: Sales) -> None:
+    sales.exchange_plan()
+    order = sales.place()
+    ref, foreign = sales.write(order), sales.write("17")
+    sales.pull("changes")
+    never = sales.write("18")
+    for each in (ref, never):
+        sales.base.delete(ORDER, each)
+    result = sales.pull("changes")
+    assert (result.counters["order"]["removed"], result.counters["order"]["created"]) == (1, 0)
+    found = sales.order(order)
+    assert (found["status"], found["cancelled"], found["id_1c"], len(found["lines"])) == ("cancelled", True, ref, 3)
+    assert sales.history(order)[-1] == "cancelled"
+    assert sales.by_ref(foreign)[0]["status"] != "cancelled"
+    assert sales.by_ref(never) == []
+
+
+def test_a_changed_object_that_we_may_not_see_ends_nothing(sales: Sales) -> None:
+    sales.exchange_plan()
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    sales.pull("changes")
+    sales.trade.set('{"allowed_only": true}')
+    sales.change(ref, Статус="Закрыт")
+    sales.base.hidden[ORDER] = {ref}
+    assert sales.pull("changes").outcome == "ok"
+    assert sales.status(order) == "confirmed"
+
+
+def test_a_document_that_is_still_to_be_posted_confirms_no_delivery(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order)
+    with sales.trade.ctx.db.transaction() as conn:
+        execute(conn, "UPDATE outbox SET state = 'unconfirmed'")
+    sales.pull()
+    assert sales.trade.one("SELECT state FROM outbox") == "unconfirmed", "its look-up posts it"
+    sales.base.post(ORDER, ref)
+    sales.pull()
+    assert sales.trade.one("SELECT state FROM outbox") == "acknowledged"
+
+
+def test_a_mapping_without_orders_is_passed_over_unless_a_person_asks(sales: Sales) -> None:
+    sales.trade.publish("extends: ut11\norders: null\n")
+    sales.trade.set('{"mapping": "mine"}')
+    assert sales.trade.pull("orders", by=None).outcome == "skipped"
+    assert sales.trade.one("SELECT count(*) FROM journal") == 0
+    assert sales.pull().outcome == "failed"
+    assert sales.trade.one("SELECT code FROM journal") == "E852"
