@@ -12,16 +12,22 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from syncd.emulator.odata import Fault
+from syncd.mappings.compiled import compile_mapping
+from syncd.mappings.orders import OrdersMapping
+from syncd.mappings.write import compile_write
 from syncd.schedules import rows
+from syncd.schedules.plan import plans
 from syncd.schedules.settings import Schedule
-from syncd.store import access
-from syncd.store.db import execute
-from syncd.sync import orders, pulls
+from syncd.store import access, mapping_files
+from syncd.store.db import Database, execute, one
+from syncd.sync import orders, orders_in, pulls
 from syncd.sync.context import Context
+from syncd.sync.odata_order_documents import Part, marked, order_of
 from syncd.sync.odata_pull import OdataPuller
+from tests.sync.test_odata_delivery import Shop, shop
 from tests.sync.test_odata_pulls import TENANT, Trade, ctx, opened, trade
 
-__all__ = ["ctx", "trade"]
+__all__ = ["ctx", "shop", "trade"]
 
 ORDER = "Document_ЗаказКлиента"
 SMALL_ORDER = "Document_ЗаказПокупателя"
@@ -495,3 +501,92 @@ def test_a_mapping_without_orders_is_passed_over_unless_a_person_asks(sales: Sal
     assert sales.trade.one("SELECT count(*) FROM journal") == 0
     assert sales.pull().outcome == "failed"
     assert sales.trade.one("SELECT code FROM journal") == "E852"
+
+
+def test_an_order_goes_to_1c_and_its_states_come_back_by_one_mapping(shop: Shop) -> None:
+    """By the schedule that runs by default."""
+    order = shop.order("A-1")
+    shop.until_state(order, "acknowledged")
+    [document] = shop.documents(order)
+
+    def pull() -> pulls.Result:
+        with shop.ctx.db.transaction() as conn:
+            found = plans(conn, shop.ctx.settings.schedules, zone="UTC")
+            plan = next(plan for plan in found if plan.name == "orders@trade")
+            rows.queue(conn, TENANT, plan.name, rows.clock(conn), lane=plan.lane, by=None)
+        claim = pulls.claim_next(shop.ctx)
+        assert claim is not None
+        result = pulls.run(shop.ctx, claim)
+        assert result is not None
+        return result
+
+    real = pulls.PULLERS["odata"]
+    pulls.PULLERS["odata"] = lambda endpoint, _password, db: real(endpoint, shop.base.password, db)
+    try:
+        for status, ours in (("НеСогласован", "new"), ("КОтгрузке", "confirmed"), ("Закрыт", "completed")):
+            shop.base.change(ORDER, str(document["Ref_Key"]), {"Статус": status})
+            assert pull().outcome == "ok"
+            [found] = shop.rows("SELECT status, status_1c, posted, lines FROM sales_order")
+            assert (found["status"], found["status_1c"], found["posted"]) == (ours, status, True)
+            assert found["lines"][0]["name"] == "Стул", "the same goods stay as the storefront called them"
+    finally:
+        pulls.PULLERS["odata"] = real
+
+
+REF = "6f5e9d2c-2b0a-11ee-9d3a-00155d0a1b02"
+GOOD = "1b97806e-5f3c-11ee-8625-5404a6b4b8ed"
+NOBODY = "00000000-0000-0000-0000-000000000000"
+HEAD: dict[str, Any] = {
+    "Ref_Key": REF, "Number": "ТД00-000001", "Date": "2026-11-20T10:00:00", "Posted": True, "DeletionMark": False,
+    "DataVersion": "AAAAAQAAAAA=", "Контрагент_Key": NOBODY, "Партнер_Key": NOBODY, "Договор_Key": NOBODY,
+    "Организация_Key": NOBODY, "Соглашение_Key": NOBODY, "Склад_Key": NOBODY, "СуммаДокумента": 240,
+    "Комментарий": "", "АдресДоставки": "", "ЦенаВключаетНДС": True, "ЖелаемаяДатаОтгрузки": "0001-01-01T00:00:00",
+    "Валюта_Key": "rub", "ВалютаДокумента_Key": "rub", "ДоговорКонтрагента_Key": NOBODY,
+}  # fmt: skip
+ROW: dict[str, Any] = {
+    "Номенклатура_Key": GOOD, "Характеристика_Key": NOBODY, "Количество": 2, "Цена": 120, "Сумма": 240,
+    "СуммаСНДС": 240, "Всего": 240, "СуммаНДС": 40, "СтавкаНДС": "НДС20", "СтавкаНДС_Key": "20", "Отменено": False,
+    "СуммаРучнойСкидки": 0, "СуммаАвтоматическойСкидки": 0,
+}  # fmt: skip
+SMALL: dict[str, Any] = {
+    "ВариантЗавершения": "", "СостояниеЗаказа": "s1", "ВидЦен_Key": NOBODY, "СтруктурнаяЕдиницаРезерв_Key": NOBODY,
+    "СуммаВключаетНДС": True, "ДатаОтгрузки": "0001-01-01T00:00:00", "Запасы": [ROW],
+}  # fmt: skip
+BOOKS: dict[tuple[str, str], dict[str, Any]] = {
+    ("Catalog_Валюты", "rub"): {"Code": "643"}, ("Catalog_СтавкиНДС", "20"): {"Description": "20%"},
+    ("Catalog_СостоянияЗаказовПокупателей", "s1"): {"Description": "В работе"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("preset", "mark", "given", "ours"), [
+    ("ut11", MARK, {"Статус": "КОбеспечению", "Товары": [ROW]}, "confirmed"),
+    ("ut11", MARK, {"Статус": "Закрыт", "Товары": [ROW]}, "completed"),
+    ("ut115", MARK, {"Статус": "КВыполнению", "Товары": [ROW]}, "confirmed"),
+    ("ut115", MARK, {"Статус": "НеСогласован", "Товары": [ROW]}, "new"),
+    ("unf", "НомерВходящегоДокумента", SMALL, "confirmed"),
+    ("unf", "НомерВходящегоДокумента", {**SMALL, "ВариантЗавершения": "Успешно"}, "completed"),
+    ("unf", "НомерВходящегоДокумента", {**SMALL, "ВариантЗавершения": "Отменен"}, "cancelled"),
+    ("bp30", "Комментарий", {"Товары": [ROW]}, "confirmed"),
+    ("bp30", "Комментарий", {"Товары": [ROW], "DeletionMark": True}, "cancelled"),
+])  # fmt: skip
+def test_every_preset_gives_a_status(
+    database_url: str, preset: str, mark: str, given: dict[str, Any], ours: str
+) -> None:  # fmt: skip
+    mapping = mapping_files.load(Path(preset))
+    write = compile_write(mapping, MOSCOW)
+    sources = compile_mapping(mapping, MOSCOW, lambda name, key: BOOKS.get((name, key)))
+    source = marked(next(each for each in sources if each.section == "orders"), write)
+    record = source.run({**HEAD, mark: "d3c1f6a0-0000-5000-8000-000000000001", **given})
+    assert record is not None
+    order = order_of(record, Part(source, whole=True, cancels=True), [], MOSCOW, write.posting if write else "no")
+    assert order.marker == "d3c1f6a0-0000-5000-8000-000000000001"
+    db = Database(database_url, size=2)
+    with db.transaction() as conn:
+        orders_in.take(conn, TENANT, None, order.document, zone=MOSCOW, source_seq=1, mapping=OrdersMapping())
+        found = one(conn, "SELECT status, number_1c, currency, amount, lines FROM sales_order")
+    db.close()
+    assert found is not None
+    assert (found["status"], found["number_1c"], found["currency"], found["amount"]) == (
+        ours, "ТД00-000001", "RUB", 240,
+    )  # fmt: skip
+    assert [(line["offer_id"], line["amount"]) for line in found["lines"]] == [(GOOD, "240")]
