@@ -590,3 +590,78 @@ def test_every_preset_gives_a_status(
         ours, "ТД00-000001", "RUB", 240,
     )  # fmt: skip
     assert [(line["offer_id"], line["amount"]) for line in found["lines"]] == [(GOOD, "240")]
+
+
+TWO_SETS = """
+orders:
+  - {name: orders, from: Document_ЗаказКлиента, days: 180, deleted: DeletionMark,
+     fields: {id: Ref_Key, number: НомерПоДаннымКлиента, number_1c: Number,
+              status: {from: Статус, values: {КОтгрузке: confirmed}, unlisted: empty}}}
+  - {name: invoices, from: Document_СчетНаОплатуКлиенту, deleted: DeletionMark,
+     fields: {id: Ref_Key, number_1c: Number, status: {value: new}, amount: СуммаДокумента}}
+"""
+
+
+def test_two_kinds_of_documents_are_orders_of_one_mapping(sales: Sales) -> None:
+    invoices = "Document_СчетНаОплатуКлиенту"
+    sales.trade.publish(TWO_SETS)
+    sales.trade.set('{"mapping": "mine"}')
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    date = datetime.now(MOSCOW).replace(tzinfo=None, microsecond=0).isoformat()
+    invoice = str(sales.base.create(invoices, {"Date": date, "СуммаДокумента": 100})["Ref_Key"])
+    assert sales.pull().counters["order"]["created"] == 1, sales.trade.found("SELECT code, params FROM journal")
+    for marked_, ours in ((True, "cancelled"), (False, None)):
+        sales.change(ref, DeletionMark=marked_)
+        sales.base.change(invoices, invoice, {"DeletionMark": marked_})
+        sales.pull(full=True)
+        assert sales.status(order) == (ours or "confirmed")
+        assert sales.by_ref(invoice)[0]["status"] == (ours or "new"), "no source but its own speaks of it"
+
+
+def test_a_mark_in_an_additional_requisite_is_read_too(sales: Sales) -> None:
+    requisite = "9e1c7a52-1f0b-11ee-9d3a-00155d0a1b02"
+    sales.trade.publish(
+        f"extends: ut11\norders:\n  write: {{marker: ДополнительныеРеквизиты, requisite: {requisite}}}\n"
+    )
+    sales.trade.set('{"mapping": "mine"}')
+    order = sales.place()
+    row = {"LineNumber": "1", "Свойство_Key": requisite, "Значение": order, "Значение_Type": "Edm.String"}
+    ref = sales.write("A customer's own", ДополнительныеРеквизиты=[row])
+    assert sales.pull().outcome == "ok", sales.trade.found("SELECT code, params FROM journal")
+    found = sales.order(order)
+    assert (found["id_1c"], found["extra_1c"]["number"]) == (ref, "A customer's own")
+
+
+def test_many_orders_are_taken_chunk_by_chunk(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.sync.pull_orders._AT_ONCE", 2)
+    numbers = [f"A-{n}" for n in range(5)]
+    refs = [sales.write(sales.place(number), Статус="КОтгрузке") for number in numbers]
+    assert sales.pull().counters["order"]["updated"] == 5
+    sales.change(refs[3], Статус="Закрыт")
+    counted = sales.pull().counters["order"]
+    assert (counted["read"], counted["updated"], counted["unchanged"]) == (5, 1, 4)
+    assert sales.trade.one("SELECT count(*) FROM sales_order WHERE status = 'completed'") == 1
+
+
+def test_of_very_many_open_orders_the_window_is_read_instead(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.sync.odata_orders_in.OPEN_AT_MOST", 0)
+    sales.write("16", days_ago=20, Статус="КОтгрузке")
+    closed = sales.write("17", days_ago=20, Статус="Закрыт")
+    sales.pull()
+    sales.change(closed, Статус="КОтгрузке")
+    sales.pull()
+    assert sales.by_ref(closed)[0]["status"] == "confirmed"
+
+
+def test_a_storefronts_change_on_its_way_is_not_undone_by_what_1c_shows_before_it(sales: Sales) -> None:
+    order = sales.place()
+    ref = sales.write(order, Статус="КОтгрузке")
+    sales.pull()
+    with sales.trade.ctx.db.transaction() as conn:
+        execute(conn, "UPDATE sales_order SET revision_no = 2, content_hash = NULL, lines = lines - 2")
+        execute(conn, "UPDATE outbox SET revision_no = 2, state = 'pending'")
+    sales.change(ref, Статус="Закрыт")
+    sales.pull()
+    found = sales.order(order)
+    assert (found["status"], len(found["lines"])) == ("completed", 2)
