@@ -34,8 +34,9 @@ OVERLAP: Final = timedelta(minutes=5)
 """Read again before the newest time that was seen: 1C writes the time when a change begins, not when it is stored."""
 AGAIN_DAYS: Final = 2
 """Between whole reads documents of so many days before the last read are read again: people date them back."""
-OPEN_AT_MOST: Final = 2_000
-"""Open orders above which the window is read whole: they are asked for by some twenty in one request."""
+SHARE: Final = 0.5
+"""Part of the window's documents above which open ones are not asked for, some twenty in one request: a page of a
+thousand costs 1C no more than that."""
 _DOCUMENT: Final = "Document_"
 _OPEN: Final = """
     SELECT id_1c, coalesce(date_1c, created_at) AS at FROM sales_order
@@ -59,11 +60,12 @@ def open_orders(conn: Conn, tenant: str, since: datetime) -> list[tuple[str, dat
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """Where the last read ended, by the base's clock: when all was read, when the last time, and the newest change of
-    each source that tells.
+    """Where the last read ended, by the base's clock: when all was read, and how many documents that was; when the last
+    time, and the newest change of each source that tells.
     """
 
     whole: datetime
+    documents: int
     read: datetime
     since: dict[str, datetime]
 
@@ -75,11 +77,12 @@ class _Cursor:
         found = json.loads(text)
         whole, read = datetime.fromisoformat(found["whole"]), datetime.fromisoformat(found["read"])
         since = {name: datetime.fromisoformat(at) for name, at in found["since"].items()}
-        return cls(whole, read, since) if timedelta() <= now - whole <= WHOLE_EVERY else None
+        return cls(whole, found["documents"], read, since) if timedelta() <= now - whole <= WHOLE_EVERY else None
 
     def text(self) -> str:
         since = {name: at.isoformat() for name, at in self.since.items()}
-        return json.dumps({"whole": self.whole.isoformat(), "read": self.read.isoformat(), "since": since})
+        whole, read = self.whole.isoformat(), self.read.isoformat()
+        return json.dumps({"whole": whole, "documents": self.documents, "read": read, "since": since})
 
 
 @dataclass(slots=True)
@@ -147,7 +150,7 @@ class OrdersIn:
         window = self._window_begins(now)
         waiting = self.open(window.replace(tzinfo=self.zone))
         tells = all(reader.source.query.changed_by for reader in self._documents)
-        if known is not None and not tells and len(waiting) > OPEN_AT_MOST:
+        if known is not None and not tells and len(waiting) > SHARE * known.documents:
             known = None
         yield from self._read_beside(now)
         since = dict(known.since) if known else {}
@@ -156,13 +159,14 @@ class OrdersIn:
             yield from self._converted(reader, chosen.read(now, since.get(reader.source.label)))
             if (newest := read_moment(chosen.newest)) is not None:
                 since[reader.source.label] = newest - OVERLAP
+        documents = known.documents if known else len(self._seen)
         # where 1C tells of changes, an open order of the window that was not seen just now has not changed
         told = known is not None and tells
         asked = [key for key, at in waiting if not told or at < window.replace(tzinfo=self.zone)]
         for reader in self._documents:
             yield from self._asked(reader, [key for key in asked if key not in self._seen])
         yield from self._left()
-        self._following = _Cursor(known.whole if known else now, now, since)
+        self._following = _Cursor(known.whole if known else now, documents, now, since)
 
     def _window_begins(self, now: datetime) -> datetime:
         days = [reader.source.query.days or DAYS for reader in self._documents]

@@ -15,6 +15,7 @@ from syncd.emulator.odata import Fault
 from syncd.mappings.compiled import compile_mapping
 from syncd.mappings.orders import OrdersMapping
 from syncd.mappings.write import compile_write
+from syncd.model.records import OrderDocument
 from syncd.schedules import rows
 from syncd.schedules.plan import plans
 from syncd.schedules.settings import Schedule
@@ -644,9 +645,9 @@ def test_many_orders_are_taken_chunk_by_chunk(sales: Sales, monkeypatch: pytest.
     assert sales.trade.one("SELECT count(*) FROM sales_order WHERE status = 'completed'") == 1
 
 
-def test_of_very_many_open_orders_the_window_is_read_instead(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syncd.sync.odata_orders_in.OPEN_AT_MOST", 0)
-    sales.write("16", days_ago=20, Статус="КОтгрузке")
+def test_where_most_orders_are_open_the_window_is_read_instead(sales: Sales) -> None:
+    for number in range(3):
+        sales.write(f"16-{number}", days_ago=20, Статус="КОтгрузке")
     closed = sales.write("17", days_ago=20, Статус="Закрыт")
     sales.pull()
     sales.change(closed, Статус="КОтгрузке")
@@ -665,3 +666,14 @@ def test_a_storefronts_change_on_its_way_is_not_undone_by_what_1c_shows_before_i
     sales.pull()
     found = sales.order(order)
     assert (found["status"], len(found["lines"])) == ("completed", 2)
+
+
+def test_what_the_exchange_says_later_of_the_status_counts(sales: Sales) -> None:
+    order = sales.place()
+    sales.write(order, Статус="Закрыт")
+    sales.pull()
+    assert sales.status(order) == "completed"
+    document = OrderDocument(id=order, number="A-1", operation="", status="К отгрузке")
+    with sales.trade.ctx.db.transaction() as conn:
+        orders_in.apply(conn, TENANT, document, zone=MOSCOW, source_seq=10**9, mapping=OrdersMapping())
+    assert sales.status(order) == "confirmed"
