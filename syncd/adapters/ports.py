@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from syncd.errors import SyncdError
-from syncd.model.records import BadRecord, Record
+from syncd.mappings.orders import OrdersMapping
+from syncd.model.records import BadRecord, OrderDocument, Record
 from syncd.store.access import Session
 
 ImportStatus = Literal["running", "done", "failed"]
@@ -175,6 +176,19 @@ class Gone:
     key: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PulledOrder:
+    """An order as a base shows it now; ``document.id`` is 1C's reference. ``marker`` is what the document bears of
+    ours, perhaps cut. ``born``: an order that nobody here knows is one born in 1C; a part of a document, or word of its
+    end, makes none. ``confirms``: it shows that 1C is done with what it was sent.
+    """
+
+    document: OrderDocument
+    marker: str = ""
+    born: bool = True
+    confirms: bool = True
+
+
 Recheck = Callable[[Sequence[str]], Iterator[Sequence[Record | BadRecord]]]
 
 
@@ -187,14 +201,16 @@ class Pulled:
     ``whole``: whether it stayed certain that everything was seen. ``recheck``, where the base can be asked for single
     records, gives those of the keys that it has after all: a set that moved while it was read hides some. ``at_hand``:
     whether all pages that are still to come have been sent by the base, so that nobody has to wait for it any more.
+    ``words``: what statuses and the like of its orders are called there, where the source says so itself.
     """
 
-    pages: Iterator[Sequence[Record | BadRecord | Gone]]
+    pages: Iterator[Sequence[Record | BadRecord | Gone | PulledOrder]]
     partial: bool
     cursor: Callable[[], str | None] = lambda: None
     whole: Callable[[], bool] = lambda: True
     recheck: Recheck | None = None
     at_hand: Callable[[], bool] = lambda: False
+    words: OrdersMapping | None = None
 
 
 class Puller(Protocol):

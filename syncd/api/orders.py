@@ -14,7 +14,7 @@ from syncd.api.auth import Ctx, Reader, Seller
 from syncd.api.entities import answer, refuse_unknown
 from syncd.errors import CATALOGUE, RequestError
 from syncd.store.db import Conn, Row
-from syncd.sync import order_changes
+from syncd.sync import order_changes, orders_in
 from syncd.sync import orders as use_case
 from syncd.sync.orders import NewLine, NewOrder
 
@@ -218,6 +218,8 @@ def _order(row: Row) -> dict[str, Any]:
     found["as_of"] = found.pop("known_at")
     found["revision"] = found.pop("revision_no")
     extra = found.pop("extra") or {}
+    if found["extra_1c"]:  # without what is noted for ourselves
+        found["extra_1c"] = {name: value for name, value in found["extra_1c"].items() if name != orders_in.MEANS}
     asked = extra.get(order_changes.CHANGE)
     found["change"] = {"revision": asked["revision"], "taken": asked.get("taken")} if asked else None
     found["requested"] = {name: extra.get(name) for name in ("payment", "delivery")}

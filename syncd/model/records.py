@@ -94,7 +94,8 @@ class OrderDocument:
     ``None`` means that the document does not say (only changed requisites come: an absent Отменен is not "false").
     ``number`` is the storefront's number in the exchange, ``number_1c`` 1C's own. ``lines`` is ``None`` where the
     document has no ``Товары`` at all. ``date`` and ``date_1c`` are naive: 1C's local time. ``tax_included`` tells
-    whether the prices hold the VAT. ``extra`` is what there is no field for, as it came.
+    whether the prices hold the VAT. ``extra`` is what there is no field for, as it came. ``means``: our own word for
+    the status, from a source that says it itself (a mapping); else the words of orders tell what ``status`` means.
     """
 
     id: str
@@ -120,6 +121,7 @@ class OrderDocument:
     line: int = 0
     tax_included: bool = True
     extra: dict[str, Any] = field(default_factory=dict)
+    means: str | None = None
 
 
 Item = Record | WholeSet | CatalogueHead | BadRecord | OrderDocument

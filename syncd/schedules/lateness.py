@@ -17,6 +17,8 @@ from syncd.schedules.ticking import reason_words
 from syncd.spans import words
 from syncd.store.db import Conn, one
 
+UNASKED: Final = frozenset({"unmapped", "no section"})
+"""Reasons of runs that had nothing to ask for: nobody waits for them."""
 _NAMES: Final = UUID("5b1d0f0e-2f7c-5f0e-8a53-6f9f5e6d7a12")
 
 
@@ -31,7 +33,9 @@ class Lateness:
 
 
 def lateness(conn: Conn, plan: Plan, now: datetime) -> Lateness | None:
-    """How late this pull is; ``None`` when it is not due, was never due, or is paused by a person."""
+    """How late this pull is; ``None`` when it is not due, was never due, is paused by a person, or has nothing to ask
+    for.
+    """
     row = one(
         conn,
         """SELECT (SELECT fire_at FROM schedule_run r WHERE r.tenant = %(t)s AND r.schedule = %(n)s
@@ -55,6 +59,8 @@ def lateness(conn: Conn, plan: Plan, now: datetime) -> Lateness | None:
         t=plan.tenant, n=plan.name,
     )  # fmt: skip
     assert last is not None
+    if last["reason"] in UNASKED:
+        return None
     return Lateness(due, now - due, last["good"], str(last["reason"] or ""))
 
 

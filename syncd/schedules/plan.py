@@ -10,7 +10,7 @@ from uuid import UUID
 
 from xxhash import xxh3_64_intdigest
 
-from syncd.schedules.settings import CHANGES, METADATA, Schedule, entities_of
+from syncd.schedules.settings import CHANGES, METADATA, ORDER, Schedule, entities_of
 from syncd.schedules.timing import Timing
 from syncd.spans import span
 from syncd.store import endpoints
@@ -51,7 +51,7 @@ class Plan:
 def able(endpoint: Endpoint, pull: str) -> bool:
     """Whether this endpoint gives such data: it says so in its setting ``pulls``: pulls or entities, as a list
     or between commas, or ``*``. A base over OData gives everything unless it says what; changes come of one that has a
-    node of an exchange plan, metadata of every one.
+    node of an exchange plan, metadata of every one. Orders come over OData only: other bases tell of them themselves.
     """
     if endpoint.disabled_at is not None or endpoint.kind not in PULLING_KINDS:
         return False
@@ -59,6 +59,8 @@ def able(endpoint: Endpoint, pull: str) -> bool:
         return endpoint.kind == "odata"
     if pull == CHANGES:
         return endpoint.kind == "odata" and bool(endpoint.settings.get("node"))
+    if endpoint.kind != "odata" and entities_of(pull) == (ORDER,):
+        return False
     given = endpoint.settings.get("pulls", ["*"] if endpoint.kind == "odata" else [])
     offered = {word.strip() for word in given.split(",")} if isinstance(given, str) else set(given)
     return "*" in offered or pull in offered or any(_same(pull, word) for word in offered)
@@ -92,7 +94,7 @@ def _meant(schedule: Schedule, endpoint: Endpoint) -> bool:
     if schedule.infobase is not None and endpoint.infobase != schedule.infobase:
         return False
     if schedule.endpoint is not None:  # named by a person, who knows what it gives
-        kinds = PULLING_KINDS if schedule.pull != METADATA else ("odata",)
+        kinds = ("odata",) if schedule.pull == METADATA or entities_of(schedule.pull) == (ORDER,) else PULLING_KINDS
         return endpoint.name == schedule.endpoint and endpoint.kind in kinds
     return able(endpoint, schedule.pull)
 

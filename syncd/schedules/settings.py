@@ -22,6 +22,9 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 """Words for what belongs together; beside them every entity can be pulled by its name, singular or plural."""
 CHANGES: Final = "changes"
 """The pull of what changed in a whole base, by an exchange plan of 1C."""
+ORDERS: Final = "orders"
+"""The pull of what became of orders in 1C: no listing of the model, so that it stands beside the entities."""
+ORDER: Final = "order"
 METADATA: Final = "metadata"
 """Not data but what a base publishes: fetched when it sleeps, and the mapping in force is held against it."""
 
@@ -41,6 +44,7 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "settlements": {
         "pull": "settlements", "cron": "0 3 * * *", "jitter": "10m", "catch_up": "12h", "late_after": "3h",
     },
+    "orders": {"pull": "orders", "every": "10m", "jitter": "1m", "catch_up": "1h", "late_after": "30m"},
     "metadata": {"pull": "metadata", "cron": "0 1 * * *", "jitter": "3h", "catch_up": "4h"},
 }  # fmt: skip
 """What runs unless the file says otherwise: a schedule that the file does not name, or a key it leaves out of one of
@@ -55,11 +59,15 @@ def entities_of(pull: str) -> tuple[str, ...]:
     if pull in GROUPS:
         return GROUPS[pull]
     if pull == CHANGES:
-        return tuple(PLURALS)
+        return (*PLURALS, ORDER)
+    if pull in {ORDERS, ORDER}:
+        return (ORDER,)
     for name, plural in PLURALS.items():
         if pull in {name, plural}:
             return (name,)
-    known = ", ".join([*GROUPS, CHANGES, METADATA, *(plural for plural in PLURALS.values() if plural not in GROUPS)])
+    known = ", ".join(
+        [*GROUPS, ORDERS, CHANGES, METADATA, *(plural for plural in PLURALS.values() if plural not in GROUPS)]
+    )
     raise ValueError(tr(f"{pull!r} cannot be pulled; known: {known}", f"{pull!r} получить нельзя; есть: {known}"))
 
 

@@ -42,6 +42,7 @@ def reason_words(reason: str | None) -> str:
         "stopped": ("the infobase or endpoint is paused", "база или конечная точка на паузе"),
         "closed": ("1C asked to be left alone for a while", "1С попросила паузу"),
         "unmapped": ("no mapping is in force for it", "для неё не введён в действие маппинг"),
+        "no section": ("its mapping has no such section", "в её маппинге нет такого раздела"),
         "gone": ("there is no such schedule or endpoint any more", "такого расписания или точки больше нет"),
     }  # fmt: skip
     return tr(*words[reason]) if reason in words else reason or ""

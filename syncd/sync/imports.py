@@ -22,6 +22,7 @@ from syncd import issues, journal
 from syncd.errors import ConfigError, DataError, SyncdError
 from syncd.journal import Entry
 from syncd.model import ENTITIES
+from syncd.model.records import OrderDocument
 from syncd.store import fingerprints, first_load, packages, runs, seen
 from syncd.store.db import Conn, Database, execute, one
 from syncd.store.first_load import FirstLoad, Repeated
@@ -68,8 +69,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _set_aside(ctx, claim, DataError("E502", attempts=claim.attempt - 1))
     try:
         with (
-            ctx.db.dedicated() as conn, ctx.db.dedicated() as side, ctx.db.dedicated() as reading, Spool() as spool,
-            Helpers(look) as helpers, bulk(),
+            ctx.db.dedicated() as conn, ctx.db.dedicated() as side, ctx.db.dedicated() as reading,
+            Spool[OrderDocument]() as spool, Helpers(look) as helpers, bulk(),
         ):  # fmt: skip
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None
@@ -233,6 +234,8 @@ def _apply_orders(state: Run) -> Counters:
     zone = ZoneInfo(_zone(state))
     claim, counters = state.claim, Counters()
     mapping = mapping_for(state.conn, state.ctx.settings, claim.tenant, claim.infobase_id)
+    if state.spool:
+        orders_in.lock(state.conn, claim.tenant)
     seen: dict[str, str] = {}
     rank = {"unchanged": 0, "updated": 1, "created": 2}
     for document in state.spool:

@@ -19,10 +19,11 @@ from syncd.adapters.odata import changes
 from syncd.adapters.odata.changes import Node, Packet
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.literals import ref
-from syncd.adapters.ports import Gone, Pulled
+from syncd.adapters.ports import Gone, Pulled, PulledOrder
 from syncd.errors import ConfigError
 from syncd.i18n import tr
 from syncd.model.records import BadRecord, Record
+from syncd.sync.odata_orders_in import OrdersIn
 from syncd.sync.odata_read import REF, SourceReader
 from syncd.sync.odata_together import together
 
@@ -36,12 +37,14 @@ class Changes:
     """The packet of one pull. ``pull``, then ``confirm`` after the commit; ``close`` without it leaves it to 1C."""
 
     def __init__(
-        self, client: Client, plan: str | None, node: Any, readers: list[SourceReader], now: Callable[[], datetime]
-    ) -> None:
+        self, client: Client, plan: str | None, node: Any, readers: list[SourceReader], orders: OrdersIn,
+        now: Callable[[], datetime],
+    ) -> None:  # fmt: skip
         self._client = client
         self._plan = plan
         self._node = node
         self._readers = readers
+        self._orders = orders
         self._now = now
         self._open = ExitStack()
         self._packet: Packet | None = None
@@ -55,7 +58,7 @@ class Changes:
                 else tr("the endpoint has no setting node", "у получателя нет настройки node")
             )
             raise ConfigError("E835", node=self._node or "?", plan=self._plan or "?", detail=missing)
-        return Pulled(self._pages(Node(self._plan, ref(str(self._node)))), partial=True)
+        return Pulled(self._pages(Node(self._plan, ref(str(self._node)))), partial=True, words=self._orders.words)
 
     def confirm(self) -> None:
         """Let 1C forget the packet: it is stored."""
@@ -68,9 +71,9 @@ class Changes:
         self._packet = None
         self._open.close()
 
-    def _pages(self, node: Node) -> Iterator[Sequence[Record | BadRecord | Gone]]:
+    def _pages(self, node: Node) -> Iterator[Sequence[Record | BadRecord | Gone | PulledOrder]]:
         packet = self._open.enter_context(changes.select(self._client, node))
-        used = {reader.source.query.set.removesuffix(_RECORDS) for reader in self._readers}
+        used = {reader.source.query.set.removesuffix(_RECORDS) for reader in self._readers} | self._orders.sets
         touched: dict[str, dict[str, bool]] = {}
         for change in packet:
             name = change.set_name.removesuffix(_RECORDS)
@@ -79,6 +82,7 @@ class Changes:
         yield from self._registers(touched)
         for name, keys in touched.items():
             yield from self._objects(name, keys)
+        yield from self._orders.changed(touched)
         self._packet = packet
 
     def _registers(self, touched: Container[str]) -> Iterator[Sequence[Record | BadRecord | Gone]]:

@@ -2,7 +2,7 @@
 
 Objects are read page by page, virtual tables in one answer. Where an entity has several sources, its records are those
 of all of them. What changed since the last time comes by the property ``changed_by`` of a source, or for all entities
-at once by an exchange plan (``changes``).
+at once by an exchange plan (``changes``). Orders have an adapter of their own (``odata_orders_in``).
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from syncd.adapters.odata.literals import read_moment
 from syncd.adapters.ports import Pulled, Recheck
 from syncd.errors import ConfigError
 from syncd.mappings.compiled import compile_mapping
+from syncd.mappings.targets import ORDER
+from syncd.mappings.write import compile_write
 from syncd.model import ENTITIES
 from syncd.model.records import Record
 from syncd.store.db import Database
 from syncd.store.endpoints import Endpoint
 from syncd.sync.odata_changes import Changes
 from syncd.sync.odata_mapping import InForce, in_force, name_of
+from syncd.sync.odata_order_documents import marked
+from syncd.sync.odata_orders_in import Open, OrdersIn, open_orders
 from syncd.sync.odata_read import Books, Page, SourceReader
 from syncd.sync.odata_together import together
 
@@ -40,7 +44,7 @@ GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 class OdataPuller:
     """A base over OData, by a mapping. Settings: ``page_size`` (rows of a page), ``node`` (of the exchange plan)."""
 
-    def __init__(self, client: Client, known: InForce, endpoint: Endpoint) -> None:
+    def __init__(self, client: Client, known: InForce, endpoint: Endpoint, open_: Open) -> None:
         self._client = client
         self._mapping = name_of(endpoint)
         self._zone = ZoneInfo(endpoint.zone)
@@ -48,13 +52,22 @@ class OdataPuller:
         sources = compile_mapping(known.mapping, self._zone, self._books.find, known.base)
         self._books.need(sources)
         size = int(endpoint.settings.get("page_size") or AT_ONCE)
+        write = compile_write(known.mapping, self._zone)
         self._readers = [
             SourceReader(client, source, self._books, known.base, size)
             for source in sources
             if source.entity.name in ENTITIES
         ]
+        self._orders = OrdersIn(
+            [
+                SourceReader(client, marked(source, write), self._books, known.base, size)
+                for source in sources
+                if source.entity is ORDER
+            ],
+            self._zone, write.posting if write else "no", known.mapping.head.words, self._now, open_,
+        )  # fmt: skip
         self._changes = Changes(
-            client, known.mapping.head.exchange_plan, endpoint.settings.get("node"), self._readers,
+            client, known.mapping.head.exchange_plan, endpoint.settings.get("node"), self._readers, self._orders,
             self._now,
         )  # fmt: skip
 
@@ -67,17 +80,27 @@ class OdataPuller:
             endpoint.address, endpoint.settings, password, zone=endpoint.zone, concurrency=endpoint.concurrency,
             seconds=endpoint.timeout_seconds,
         )  # fmt: skip
-        return cls(Client(settings), known, endpoint)
+
+        def open_(since: datetime) -> list[tuple[str, datetime]]:
+            with db.transaction() as conn:
+                return open_orders(conn, endpoint.tenant, since)
+
+        return cls(Client(settings), known, endpoint, open_)
 
     def gives(self, entity: str) -> bool:
         """Whether the mapping has such a section."""
+        if entity == ORDER.name:
+            return bool(self._orders.readers)
         return any(reader.source.entity.name == entity for reader in self._readers)
 
     def pull(self, entity: str, cursor: str | None) -> Pulled:
         """All records of an entity, or those that changed since the cursor, where all its sources can tell."""
+        if not self.gives(entity):
+            section = ORDER.plural if entity == ORDER.name else ENTITIES[entity].plural
+            raise ConfigError("E852", mapping=self._mapping, section=section)
+        if entity == ORDER.name:
+            return self._orders.pull(cursor)
         readers = [reader for reader in self._readers if reader.source.entity.name == entity]
-        if not readers:
-            raise ConfigError("E852", mapping=self._mapping, section=ENTITIES[entity].plural)
         for reader in readers:
             reader.at_hand = False
         known = _Cursor.read(cursor, self._now())

@@ -135,10 +135,15 @@ class SourceReader:
         self.whole = not self.narrowed and not doubts
         self.complete = not pull.partial and since is None and query.days is None
 
-    def fetch(self, keys: Iterable[str]) -> Iterator[Page]:
-        """Records of these references that still belong to the source."""
+    def fetch(self, keys: Iterable[str], *, visible: bool = False) -> Iterator[Page]:
+        """Records of these references that still belong to the source. ``visible``: where the user may not see all,
+        the others are left out; without it they are an error, as they must not look deleted.
+        """
         query = self.source.query
-        for page in reading.fetch(self.client, query.set, keys, query.select, scope=self._scope(), expand=query.expand):
+        for page in reading.fetch(
+            self.client, query.set, keys, query.select, scope=self._scope(), expand=query.expand,
+            allowed_only=visible and self.client.endpoint.allowed_only,
+        ):  # fmt: skip
             yield self.records(page)
 
     def records(self, rows: Sequence[Row]) -> list[Record | BadRecord]:

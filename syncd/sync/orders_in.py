@@ -26,6 +26,11 @@ ORDER_OPERATIONS: Final = frozenset({"", "заказ товара", "заказ"
 BORN_IN_1C: Final = "1c"
 REQUISITES: Final = "ЗначенияРеквизитов"
 SUBORDINATE: Final = "ПодчиненныеДокументы"
+MEANS: Final = "syncd:status"
+"""Beside 1C's own words: what its status means, where the source said so itself."""
+_FOUND: Final = """SELECT id, number, origin, revision_no, status, number_1c, date_1c, id_1c, status_1c, posted, paid,
+                          shipped, cancelled, lines, amount, content_hash, source_seq, extra, extra_1c
+                   FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
 
 
 def is_order(document: OrderDocument) -> bool:
@@ -47,11 +52,24 @@ def apply(
     looks new: a document without a number of ours is an order born in 1C. The change is not offered back to 1C.
     """
     row = _find(conn, tenant, document)
-    digest = content_hash(document)
+    return take(conn, tenant, row, document, zone=zone, source_seq=source_seq, mapping=mapping)
+
+
+def take(
+    conn: Conn, tenant: str, row: Row | None, document: OrderDocument, *, zone: ZoneInfo, source_seq: int,
+    mapping: OrdersMapping, digest: UUID | None = None, confirms: bool = True, by: str = "exchange",
+) -> Effect:  # fmt: skip
+    """``apply`` to an order that was found already; without a ``row`` it is one born in 1C. ``digest``: of the document
+    as it came. ``confirms``: whether it may show that 1C has what it was sent; ``by``: who saw that.
+    """
+    digest = digest or content_hash(document)
     if row is None:
         _insert(conn, tenant, document, zone=zone, source_seq=source_seq, digest=digest, mapping=mapping)
         return "created"
-    if _confirms(row, document, mapping) and outbox.confirm_key(conn, tenant, "order", str(row["id"]), by="exchange"):
+    if (
+        confirms and _confirms(row, document, mapping)
+        and outbox.confirm_key(conn, tenant, "order", str(row["id"]), by=by)
+    ):  # fmt: skip
         tell.delivered(conn, tenant, "order", str(row["id"]))
     if (row["source_seq"] or 0) > source_seq:
         return "unchanged"
@@ -84,10 +102,18 @@ def _goods(document: OrderDocument, row: Row, mapping: OrdersMapping) -> list[di
     return _without_delivery([line_json(line) for line in document.lines or ()], row, mapping)
 
 
+def lock(conn: Conn, tenant: str) -> None:
+    """One at a time within a tenant: two that bring many orders would wait for each other's rows."""
+    execute(conn, "SELECT pg_advisory_xact_lock(hashtextextended('orders ' || %(t)s, 0))", t=tenant)
+
+
+def locked(conn: Conn, tenant: str, id_: UUID) -> Row | None:
+    """An order by our id, for ``take``; nobody else changes it until the transaction ends."""
+    return one(conn, _FOUND.format("id = %(id)s"), t=tenant, id=id_)
+
+
 def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
-    query = """SELECT id, number, origin, revision_no, status, number_1c, date_1c, status_1c, posted, paid, shipped,
-                      cancelled, lines, amount, id_1c, content_hash, source_seq, extra, extra_1c
-               FROM sales_order WHERE tenant = %(t)s AND {} FOR UPDATE"""
+    query = _FOUND
     if document.number:
         row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
         if row:
@@ -128,6 +154,8 @@ def _changes(row: Row, document: OrderDocument, zone: ZoneInfo, mapping: OrdersM
             stated["lines"] = lines
             stated["amount"] = document.amount or sum((line.amount for line in document.lines), Decimal())
     stated["extra_1c"] = _extra(row["extra_1c"], extra_of(document))
+    if document.status is not None and not document.means:
+        stated["extra_1c"].pop(MEANS, None)  # what it said before was of another status
     changes = {name: value for name, value in stated.items() if value is not None}
     merged = {name: row[name] for name in ("number_1c", "posted", "shipped", "cancelled", "status_1c")} | changes
     changes["status"] = status_of(merged, mapping)
@@ -140,7 +168,7 @@ def status_of(state: dict[str, Any], mapping: OrdersMapping) -> str:
     """
     if state.get("cancelled"):
         return "cancelled"
-    meant = mapping.status(state.get("status_1c"))
+    meant = (state.get("extra_1c") or {}).get(MEANS) or mapping.status(state.get("status_1c"))
     if state.get("shipped") and meant not in {"completed", "cancelled"}:
         return "shipped"
     return meant or ("confirmed" if state.get("number_1c") or state.get("posted") else "new")
@@ -202,12 +230,13 @@ def _insert(
     mapping: OrdersMapping,
 ) -> None:
     number = document.number or document.number_1c or document.id
+    extra = _extra(None, extra_of(document))
     made = order_id(tenant, BORN_IN_1C, document.id or number)
     customer = document.counterparties[0].fields if document.counterparties else {}
     lines = document.lines or []
     state = {
         "number_1c": document.number_1c, "posted": document.posted, "shipped": document.shipped,
-        "cancelled": document.cancelled, "status_1c": document.status,
+        "cancelled": document.cancelled, "status_1c": document.status, "extra_1c": extra,
     }  # fmt: skip
     execute(
         conn,
@@ -227,7 +256,7 @@ def _insert(
         requisites=Jsonb(document.requisites), id_1c=document.id or None, number_1c=document.number_1c,
         date_1c=_aware(document.date_1c, zone), status_1c=document.status, posted=document.posted, paid=document.paid,
         shipped=document.shipped, cancelled=document.cancelled, hash=digest, seq=source_seq,
-        extra=Jsonb(_extra(None, extra_of(document))),
+        extra=Jsonb(extra),
     )  # fmt: skip
     _note(conn, tenant, made, status_of(state, mapping), ["created in 1C"])
     tell.changed(conn, tenant, made, ["created"])
@@ -277,6 +306,8 @@ def extra_of(document: OrderDocument) -> dict[str, Any]:
     term of payment, receipts; of its lines, those that say more than an order's line holds.
     """
     found = dict(document.extra)
+    if document.means:
+        found[MEANS] = document.means
     if document.requisites:
         found[REQUISITES] = dict(document.requisites)
     lines = [{"Ид": line.product_id, **line.extra} for line in document.lines or () if line.extra]
@@ -313,5 +344,7 @@ _DOCUMENTS: Final = UUID("b7a64c0e-3f0b-5f9e-8a37-5a0d1c2e9f44")
 def content_hash(document: OrderDocument) -> UUID:
     """The same for documents that say the same, whatever the line they stand on."""
     plain = dataclasses.asdict(dataclasses.replace(document, line=0, counterparties=[]))
+    if document.means is None:  # as it was before a source could say so
+        del plain["means"]
     text = repr(sorted(plain.items(), key=lambda item: item[0]))
     return uuid5(_DOCUMENTS, blake2b(text.encode("utf-8", "replace")).hexdigest())

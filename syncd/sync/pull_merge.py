@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from syncd import issues, journal
-from syncd.adapters.ports import Recheck
+from syncd.adapters.ports import PulledOrder, Recheck
 from syncd.errors import DataError, SyncdError
 from syncd.journal import Entry
+from syncd.mappings.orders import OrdersMapping
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord
 from syncd.schedules import rows
@@ -24,7 +25,9 @@ from syncd.store.merge import Counters, merge_entity
 from syncd.store.stage import Stage
 from syncd.sync.context import Context
 from syncd.sync.reading import LeaseLost
+from syncd.sync.spool import Spool
 
+BAD_KEPT: Final = 1000
 _OF_OFFERS: Final = frozenset({"offer", "price", "stock"})
 
 
@@ -47,6 +50,7 @@ class PullRun:
     side: Conn
     """For what is asked while rows are on their way over ``conn``."""
     stage: Stage
+    orders: Spool[PulledOrder]
     stopping: Callable[[], bool]
     source_seq: int
     bad: list[BadRecord] = field(default_factory=list)
@@ -60,6 +64,8 @@ class PullRun:
     """Keys of objects that the base said are no more."""
     cursors: dict[str, str] = field(default_factory=dict)
     problems: list[DataError] = field(default_factory=list)
+    words: OrdersMapping | None = None
+    """What the mapping of the base says of the words of orders."""
     first: FirstLoad | None = None
     careful: bool = False
     """Whether a first load is out of the question: it was tried."""
@@ -68,8 +74,15 @@ class PullRun:
     beat_at: float = 0.0
 
 
-def merge(state: PullRun) -> Result:
-    """Merge what is staged and end the run, within the caller's transaction. Raises ``LeaseLost``."""
+def refuse(state: PullRun, refused: BadRecord) -> None:
+    """Count a record that is left out, and keep it for the journal."""
+    state.bad_counts[refused.entity] = state.bad_counts.get(refused.entity, 0) + 1
+    if len(state.bad) < BAD_KEPT:
+        state.bad.append(refused)
+
+
+def merge(state: PullRun, orders: Callable[[PullRun], Counters | None]) -> Result:
+    """Merge what is staged, apply orders and end the run, within the caller's transaction. Raises ``LeaseLost``."""
     conn, tenant = state.conn, state.claim.tenant
     counters: dict[str, Counters] = {}
     for name in ENTITIES:
@@ -87,6 +100,9 @@ def merge(state: PullRun) -> Result:
             )  # fmt: skip
         if found.created or found.updated or found.removed:  # or the next package would skip them as unchanged
             fingerprints.forget(conn, tenant, "offers" if name in _OF_OFFERS else "catalogue")
+    applied = orders(state)
+    if applied is not None:
+        counters["order"] = applied
     outcome: journal.Outcome = "partial" if state.bad_counts or state.problems else "ok"
     plain = {name: value.as_dict() for name, value in counters.items()}
     for name in counters:

@@ -18,7 +18,7 @@ import structlog
 
 from syncd import journal
 from syncd.adapters.http_pull import HttpPuller
-from syncd.adapters.ports import Gone, Pulled, Puller
+from syncd.adapters.ports import Gone, Pulled, PulledOrder, Puller
 from syncd.errors import ConfigError, DataError, MappingError, Refused, SyncdError, TransportError
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Record
@@ -26,20 +26,21 @@ from syncd.schedules import plan as planning
 from syncd.schedules import rows
 from syncd.schedules.plan import Plan
 from syncd.schedules.rows import TAKEOVERS, Claim
-from syncd.schedules.settings import CHANGES
+from syncd.schedules.settings import CHANGES, ORDER
 from syncd.store import endpoints, gone, runs, secrets
 from syncd.store.db import Conn, Database, Row, one
 from syncd.store.endpoints import Endpoint
 from syncd.store.first_load import Repeated
 from syncd.store.merge import prepare
 from syncd.store.stage import Stage
-from syncd.sync import pull_first
+from syncd.sync import pull_first, pull_orders
 from syncd.sync.ahead import Ahead
 from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.odata_pull import OdataPuller
-from syncd.sync.pull_merge import PullRun, Result, entry, may_remove, merge, too_much
+from syncd.sync.pull_merge import PullRun, Result, entry, may_remove, merge, refuse, too_much
 from syncd.sync.reading import LeaseLost, Stopping
+from syncd.sync.spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,6 @@ PULLERS: Final[dict[str, Callable[[Endpoint, str | None, Database], Puller]]] = 
     "odata": OdataPuller.of,
 }
 """How a kind of endpoint is asked for data; the second argument is its password."""
-BAD_KEPT: Final = 1000
 RETRIES: Final = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 """Pauses after which a run that failed for 1C's or the network's sake is begun anew, unless its next time is nearer."""
 _CHECK_EVERY: Final = 500
@@ -75,15 +75,16 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _failed(ctx, claim, plan, DataError("E970", times=claim.takeovers), "")
     state: PullRun | None = None
     try:
-        with ctx.db.dedicated() as conn, ctx.db.dedicated() as side, bulk():
-            state = PullRun(ctx, claim, plan, conn, side, Stage(conn, ahead=True), stopping, _place(side))
+        with ctx.db.dedicated() as conn, ctx.db.dedicated() as side, Spool[PulledOrder]() as orders, bulk():
+            state = PullRun(ctx, claim, plan, conn, side, Stage(conn, ahead=True), orders, stopping, _place(side))
             try:
                 return _run(state, plan.endpoint)
             except Repeated:
                 log.info("a first pull is read anew: a row is there already", schedule=claim.schedule)
                 conn.execute("DISCARD TEMP")
                 stage = Stage(conn, ahead=True)
-                state = PullRun(ctx, claim, plan, conn, side, stage, stopping, state.source_seq, careful=True)
+                orders.rewind(0)
+                state = PullRun(ctx, claim, plan, conn, side, stage, orders, stopping, state.source_seq, careful=True)
                 return _run(state, plan.endpoint)
     except LeaseLost:
         log.warning("the lease of a pull was lost", schedule=claim.schedule)
@@ -123,6 +124,8 @@ def _run(state: PullRun, endpoint: Endpoint) -> Result:
     secret = endpoint.secret(secrets.keys(state.ctx.settings))
     puller = opener(endpoint, secret, state.ctx.db)
     try:
+        if _nothing_to_ask(state, puller):
+            return _skipped(state)
         with ExitStack() as writing:
             try:
                 _ask(state, puller, writing)
@@ -135,6 +138,18 @@ def _run(state: PullRun, endpoint: Endpoint) -> Result:
     return result
 
 
+def _nothing_to_ask(state: PullRun, puller: Puller) -> bool:
+    """Orders are pulled by default: a mapping without them is no failure, unless a person asks."""
+    return state.plan.entities == (ORDER,) and state.claim.requested_by is None and not puller.gives(ORDER)
+
+
+def _skipped(state: PullRun) -> Result:
+    with state.conn.transaction():
+        if not rows.finish(state.conn, state.claim, "skipped", reason="no section"):
+            raise LeaseLost
+    return Result("skipped")
+
+
 def _merge(state: PullRun) -> Result:
     state.entity = ""
     state.stage.flush()
@@ -145,7 +160,7 @@ def _merge(state: PullRun) -> Result:
         runs.lock(state.conn, state.claim.tenant)
         prepare(state.conn)
         pull_first.at_least_unseen(state)
-        return merge(state)
+        return merge(state, pull_orders.apply)
 
 
 def _ask(state: PullRun, puller: Puller, writing: ExitStack) -> None:
@@ -181,6 +196,7 @@ def _say_committed(state: PullRun, puller: Puller) -> None:
 
 
 def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] | None = None) -> None:
+    state.words = pulled.words or state.words
     _take_all(state, entity, pulled.pages, each)
     if not pulled.partial and pulled.whole():
         state.whole.add(entity)
@@ -194,7 +210,7 @@ def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] 
 def _take_all(
     state: PullRun,
     entity: str,
-    source: Iterator[Sequence[Record | BadRecord | Gone]],
+    source: Iterator[Sequence[Record | BadRecord | Gone | PulledOrder]],
     each: Callable[[], None] | None = None,
 ) -> None:
     """Stage all pages; ``each`` is called after every one."""
@@ -227,29 +243,26 @@ def _recheck(state: PullRun) -> None:
             _take_all(state, name, recheck(absent))
 
 
-def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone]) -> None:
+def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone | PulledOrder]) -> None:
     records = [item for item in items if isinstance(item, Record)]
     for item, error in state.stage.add_all(records):
         key = "/".join(map(str, item.key))
-        _refuse(state, BadRecord(item.entity, key, item.entity, item.line, error))
+        refuse(state, BadRecord(item.entity, key, item.entity, item.line, error))
     state.records += len(records)
     if len(records) < len(items):
         _take_others(state, [item for item in items if not isinstance(item, Record)])
 
 
-def _take_others(state: PullRun, items: Sequence[BadRecord | Gone]) -> None:
+def _take_others(state: PullRun, items: Sequence[BadRecord | Gone | PulledOrder]) -> None:
     for item in items:
         if isinstance(item, Gone):
             state.gone.setdefault(item.entity, []).append(item.key[0])
+            continue
+        state.records += 1
+        if isinstance(item, PulledOrder):
+            state.orders.put(item)
         else:
-            _refuse(state, item)
-            state.records += 1
-
-
-def _refuse(state: PullRun, refused: BadRecord) -> None:
-    state.bad_counts[refused.entity] = state.bad_counts.get(refused.entity, 0) + 1
-    if len(state.bad) < BAD_KEPT:
-        state.bad.append(refused)
+            refuse(state, item)
 
 
 def _beat(state: PullRun, *, force: bool = False) -> None:

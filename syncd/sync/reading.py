@@ -82,7 +82,7 @@ class Run:
     """For what is asked while rows are on their way over ``conn``."""
     reading: Conn
     stage: Stage
-    spool: Spool
+    spool: Spool[OrderDocument]
     helpers: Helpers
     stopping: Callable[[], bool]
     bad: Bad = field(default_factory=Bad)

@@ -1,5 +1,5 @@
-"""Order documents of one package wait here for the merge, on disk: a package may hold more of them than memory
-should.
+"""Order documents of one package or pull wait here for the merge, on disk: there may be more of them than memory should
+hold.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ import pickle
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
-from syncd.model.records import OrderDocument
+T = TypeVar("T")
 
 
-class Spool:
+class Spool(Generic[T]):
     """A temporary file of documents that only this process writes and reads; gone with the import."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def put(self, document: OrderDocument) -> None:
+    def put(self, document: T) -> None:
         """Add one."""
         pickle.dump(document, self._file, protocol=pickle.HIGHEST_PROTOCOL)
 
@@ -40,12 +40,15 @@ class Spool:
         self._file.seek(mark)
         self._file.truncate()
 
-    def __iter__(self) -> Iterator[OrderDocument]:
+    def __bool__(self) -> bool:
+        return self._file.seek(0, 2) > 0
+
+    def __iter__(self) -> Iterator[T]:
         end = self._file.seek(0, 2)
         position = 0
         while position < end:
             self._file.seek(position)
-            document: OrderDocument = pickle.load(self._file)  # noqa: S301 - our own file, written a moment ago
+            document: T = pickle.load(self._file)  # noqa: S301 - our own file, written a moment ago
             position = self._file.tell()
             yield document
         self._file.seek(0, 2)

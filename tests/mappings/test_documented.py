@@ -29,10 +29,11 @@ def examples(page: Path) -> list[str]:
 
 @each_page
 def test_the_examples_are_good(page: Path) -> None:
-    first, fields, orders, cases = examples(page)
+    first, fields, orders, states, cases = examples(page)
     base = edmx("ut11.4")
     assert check(mapping(first), base) == []
     assert check(mapping(f"extends: ut11\n{orders}"), base) == []
+    assert check(mapping(states), base) == []
     weight, stock = fields.strip().splitlines()
     text = f"extends: ut11\nproducts: {{fields: {{{weight}}}}}\nstocks: {{fields: {{{stock}}}}}\n"
     assert check(mapping(text), base) == []

@@ -189,6 +189,7 @@ def fetch(
     field_name: str = "Ref_Key",
     scope: Filter | None = None,
     expand: Sequence[str] = (),
+    allowed_only: bool = False,
 ) -> Iterator[list[Record]]:
     """Objects by their references, a few per request. Those that 1C does not have are simply not among them, nor those
     that ``scope`` leaves out. Raises TransportError E809 for an answer that goes on elsewhere.
@@ -198,6 +199,8 @@ def fetch(
     room = max(300, min(MAX_ENCODED, client.url_limit - used))
     for _, condition in batches(field_name, map(ref, keys), encoded=room):
         query = {"$filter": str(all_of(scope, condition))} | expanded(expand)
+        if allowed_only:
+            query["allowedOnly"] = "true"
         yield answers.at_once(ask(client, name(set_name), query, fields))
 
 
