@@ -261,7 +261,11 @@ CATALOGUE: dict[str, Text] = {
         "Order number {number!r} of storefront {storefront!r} exists with other content. Numbers are unique within a storefront.",
         "Заказ с номером {number!r} витрины {storefront!r} уже есть с другим содержимым. Номера уникальны в пределах витрины.",
     ),
-    "E305": Text("storefront", "{what} {id!r} was not found.", "{what} {id!r}: не найдено."),
+    "E305": Text(
+        "storefront",
+        "{what} {id!r} was not found. What there is: {shown}.",
+        "{what} {id!r}: не найдено. Что есть: {shown}.",
+    ),
     "E306": Text(
         "storefront",
         "The API key is missing, unknown or revoked. Create one with `syncd key create`.",
