@@ -17,7 +17,7 @@ from uuid import UUID
 
 from lxml import etree
 
-from syncd.adapters.odata import answers, atom
+from syncd.adapters.odata import answers, atom, following
 from syncd.adapters.odata.answers import Record
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.literals import name, ref
@@ -125,7 +125,8 @@ def received(client: Client, node: Node) -> int:
 
 def nodes(client: Client, plan: str) -> list[Record]:
     """Nodes of a plan that can be read from: all but the base itself."""
-    listed = answers.page(client.get(name(plan), {"$select": "Ref_Key,Code,Description,ReceivedNo,ThisNode"})).records
+    body = client.get(name(plan), {"$select": "Ref_Key,Code,Description,ReceivedNo,ThisNode"})
+    listed = following.whole(client, body)
     return [node for node in listed if node.get("ThisNode") is not True]
 
 
