@@ -1079,6 +1079,16 @@ CATALOGUE: dict[str, Text] = {
         "{number} is {state}: there is nothing to {action}.",
         "{number} в состоянии {state}: действие {action} невозможно.",
     ),
+    "E975": Text(
+        "1c-developer",
+        "{entity}: 1C could not give this set, the others of {schedule} were read: {reason} Nothing of {entity} was changed or removed. Mend what is named and run `syncd schedule run {schedule}`; what this base can never give is left out by `off: true` in the mapping.",
+        "{entity}: этот набор 1С отдать не смогла, остальные наборы {schedule} прочитаны: {reason} В {entity} ничего не изменено и не удалено. Исправьте названное и выполните `syncd schedule run {schedule}`; чего база не отдаст никогда, исключает `off: true` в маппинге.",
+    ),
+    "E976": Text(
+        "1c-developer",
+        "{entity}: the set lacks records that are stored here, and 1C could not be asked whether it still has them: {reason} What came was applied, nothing was removed. Mend what is named; the next `syncd schedule run {schedule}` asks again.",
+        "{entity}: в наборе нет записей, которые есть здесь, а спросить 1С, есть ли они у неё, не удалось: {reason} Полученное применено, ничего не удалено. Исправьте названное; следующий `syncd schedule run {schedule}` спросит снова.",
+    ),
     # E981-E999: web services, sites we push to
     "E981": Text(
         "administrator",

@@ -57,17 +57,18 @@ class Books:
         missing, self._missing = self._missing, {}
         self.asked += bool(missing)
         for set_name, keys in missing.items():
-            known, fields = self._known[set_name], sorted(self.takes.get(set_name, ()))
+            fields = sorted(self.takes.get(set_name, ()))
             expand = sorted({path.rpartition("/")[0] for path in fields if "/" in path})
             pages: Iterable[list[dict[str, Any]]]
             if len(keys) > MANY:
-                self._whole.add(set_name)
                 pages = (batch.records for batch in Pull(self.client, set_name, fields, expand=expand))
             else:
-                known.update(dict.fromkeys(keys))
                 pages = reading.fetch(self.client, set_name, sorted(keys), fields, expand=expand)
-            for page in pages:
-                known.update((row[REF], row) for row in page)
+            found: dict[str, Row | None] = {row[REF]: row for page in pages for row in page}
+            # only now: what could not be read is asked for again by whoever needs it next
+            self._known[set_name].update(dict.fromkeys(keys) | found)
+            if len(keys) > MANY:
+                self._whole.add(set_name)
         return bool(missing)
 
 

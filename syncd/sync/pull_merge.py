@@ -60,6 +60,8 @@ class PullRun:
     """Keys of objects that the base said are no more."""
     cursors: dict[str, str] = field(default_factory=dict)
     problems: list[DataError] = field(default_factory=list)
+    unread: dict[str, SyncdError] = field(default_factory=dict)
+    """Entities that the base could not give, and why."""
     first: FirstLoad | None = None
     careful: bool = False
     """Whether a first load is out of the question: it was tried."""
@@ -158,6 +160,7 @@ def _freshen(conn: Conn, tenant: str, entity: str) -> None:
 def _journal(state: PullRun, outcome: journal.Outcome, counters: dict[str, dict[str, int]]) -> None:
     problem = state.problems[0] if state.problems else None
     row = entry(state.plan, outcome, problem, counters)
+    row.path = ", ".join(state.unread) or None
     dropped = sum(state.bad_counts.values()) - len(state.bad)
     notes = [problem.text() for problem in state.problems[1:]]
     if dropped > 0:

@@ -1,4 +1,5 @@
-"""A pull: ask a base for entities, stage, merge what changed, journal with counters. All or nothing for each run.
+"""A pull: ask a base for entities, stage, merge what changed, journal with counters. All or nothing for each run, but
+for whole sets that the base cannot give (``pull_unread``).
 
 A worker that dies leaves nothing half done: staging lives in temporary tables, and merge, journal and the run's end are
 one transaction, guarded by the lease. An answer that is not understood is an error, never an empty set; a set with
@@ -19,7 +20,7 @@ import structlog
 from syncd import journal
 from syncd.adapters.http_pull import HttpPuller
 from syncd.adapters.ports import Gone, Pulled, Puller
-from syncd.errors import ConfigError, DataError, MappingError, Refused, SyncdError, TransportError
+from syncd.errors import ConfigError, DataError, MappingError, Refused, RemoteError, SyncdError, TransportError
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Record
 from syncd.schedules import plan as planning
@@ -33,7 +34,7 @@ from syncd.store.endpoints import Endpoint
 from syncd.store.first_load import Repeated
 from syncd.store.merge import prepare
 from syncd.store.stage import Stage
-from syncd.sync import pull_first
+from syncd.sync import pull_first, pull_unread
 from syncd.sync.ahead import Ahead
 from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
@@ -164,12 +165,31 @@ def _ask(state: PullRun, puller: Puller, writing: ExitStack) -> None:
     given = tuple(name for name in state.plan.entities if puller.gives(name))
     state.entities = given or state.plan.entities
     for number, entity in enumerate(state.entities):
-        state.entity = entity
-        state.stage.begin_file(number)
-        pulled = puller.pull(entity, known.get(entity))
-        last = number == len(state.entities) - 1 and not state.rechecks
-        _read(state, entity, pulled, partial(pull_first.begin, state, pulled, writing) if last else None)
+        last = number == len(state.entities) - 1 and not state.rechecks and not state.unread
+        _ask_one(state, puller, entity, number, known.get(entity), writing if last else None)
+    failed = [entity for entity, error in state.unread.items() if isinstance(error, RemoteError)]
+    if len(failed) < len(state.entities):
+        for number, entity in enumerate(failed, len(state.entities)):  # it may have been a bad moment
+            del state.unread[entity]
+            _ask_one(state, puller, entity, number, known.get(entity), None)
+    pull_unread.leave_out(state)
     _recheck(state)
+
+
+def _ask_one(
+    state: PullRun, puller: Puller, entity: str, number: int, cursor: str | None, writing: ExitStack | None
+) -> None:
+    """Read one entity into the stage as its file ``number``, unless the base cannot give it while it gives others."""
+    state.entity = entity
+    state.stage.begin_file(number)
+    try:
+        pulled = puller.pull(entity, cursor)
+        _read(state, entity, pulled, partial(pull_first.begin, state, pulled, writing) if writing else None)
+    except SyncdError as error:
+        if not pull_unread.of_one_set(error) or len(state.entities) == 1 or state.first is not None:
+            raise
+        log.warning("a set could not be read", schedule=state.plan.name, entity=entity, code=error.code)
+        pull_unread.forget(state, entity, number, error)
 
 
 def _say_committed(state: PullRun, puller: Puller) -> None:
@@ -224,7 +244,12 @@ def _recheck(state: PullRun) -> None:
             continue
         absent = gone.absent(state.conn, name, **where)
         if absent:
-            _take_all(state, name, recheck(absent))
+            try:
+                _take_all(state, name, recheck(absent))
+            except SyncdError as error:
+                if not pull_unread.of_one_set(error):
+                    raise
+                pull_unread.nothing_gone(state, name, error)
 
 
 def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone]) -> None:
