@@ -1089,6 +1089,11 @@ CATALOGUE: dict[str, Text] = {
         "{entity}: the set lacks records that are stored here, and 1C could not be asked whether it still has them: {reason} What came was applied, nothing was removed. Mend what is named; the next `syncd schedule run {schedule}` asks again.",
         "{entity}: в наборе нет записей, которые есть здесь, а спросить 1С, есть ли они у неё, не удалось: {reason} Полученное применено, ничего не удалено. Исправьте названное; следующий `syncd schedule run {schedule}` спросит снова.",
     ),
+    "E977": Text(
+        "1c-developer",
+        "1C refuses the filter `{filter}` of {set} ({reason}). The set is read without it and filtered by syncd: nothing is lost, but it takes longer. Write the filter otherwise (`syncd mapping check`), or let this base compute it; this is told once.",
+        "1С отвергает отбор `{filter}` для {set} ({reason}). Набор читается без него, отбирает сам syncd: ничего не теряется, но идёт это дольше. Запишите отбор иначе (`syncd mapping check`) или добейтесь, чтобы база его вычисляла; это сообщение разовое.",
+    ),
     # E981-E999: web services, sites we push to
     "E981": Text(
         "administrator",

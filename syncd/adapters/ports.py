@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from syncd.errors import SyncdError
+from syncd.errors import DataError, SyncdError
 from syncd.model.records import BadRecord, Record
 from syncd.store.access import Session
 
@@ -187,6 +187,7 @@ class Pulled:
     ``whole``: whether it stayed certain that everything was seen. ``recheck``, where the base can be asked for single
     records, gives those of the keys that it has after all: a set that moved while it was read hides some. ``at_hand``:
     whether all pages that are still to come have been sent by the base, so that nobody has to wait for it any more.
+    ``notes``: what is to be told of how it was read, though nothing is wrong with what came.
     """
 
     pages: Iterator[Sequence[Record | BadRecord | Gone]]
@@ -195,6 +196,7 @@ class Pulled:
     whole: Callable[[], bool] = lambda: True
     recheck: Recheck | None = None
     at_hand: Callable[[], bool] = lambda: False
+    notes: Callable[[], Sequence[DataError]] = tuple
 
 
 class Puller(Protocol):

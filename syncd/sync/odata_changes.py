@@ -55,7 +55,10 @@ class Changes:
                 else tr("the endpoint has no setting node", "у получателя нет настройки node")
             )
             raise ConfigError("E835", node=self._node or "?", plan=self._plan or "?", detail=missing)
-        return Pulled(self._pages(Node(self._plan, ref(str(self._node)))), partial=True)
+        return Pulled(
+            self._pages(Node(self._plan, ref(str(self._node)))), partial=True,
+            notes=lambda: [note for reader in self._readers for note in reader.filtering.notes],
+        )  # fmt: skip
 
     def confirm(self) -> None:
         """Let 1C forget the packet: it is stored."""

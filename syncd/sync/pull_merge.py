@@ -60,6 +60,8 @@ class PullRun:
     """Keys of objects that the base said are no more."""
     cursors: dict[str, str] = field(default_factory=dict)
     problems: list[DataError] = field(default_factory=list)
+    notes: list[DataError] = field(default_factory=list)
+    """What is to be told though nothing is wrong with what came."""
     unread: dict[str, SyncdError] = field(default_factory=dict)
     """Entities that the base could not give, and why."""
     first: FirstLoad | None = None
@@ -168,6 +170,7 @@ def _journal(state: PullRun, outcome: journal.Outcome, counters: dict[str, dict[
     row.detail = "\n".join(notes) or None
     issues.applied(state.conn, state.claim.tenant, state.stage.entities)
     parent = journal.write(state.conn, state.claim.tenant, row)
+    _tell_notes(state)
     children = []
     for bad in state.bad:
         child = entry(state.plan, "failed", bad.error)
@@ -175,6 +178,21 @@ def _journal(state: PullRun, outcome: journal.Outcome, counters: dict[str, dict[
         child.entity, child.key, child.path, child.line = bad.entity, bad.key, bad.path, bad.line
         children.append(child)
     journal.write_all(state.conn, state.claim.tenant, children)
+
+
+def _tell_notes(state: PullRun) -> None:
+    """A warning is a row of its own, and no issue; the journal holds it once for as long as it keeps its rows."""
+    for note in state.notes:
+        row = entry(state.plan, "partial", note)
+        row.path, row.counted = str(note.params.get("set") or "") or None, False
+        known = one(
+            state.conn,
+            """SELECT 1 AS x FROM journal WHERE tenant = %(t)s AND kind = 'pull' AND code = %(c)s
+                 AND infobase_id IS NOT DISTINCT FROM %(i)s AND path = %(p)s LIMIT 1""",
+            t=state.claim.tenant, c=note.code, i=row.infobase_id, p=row.path,
+        )  # fmt: skip
+        if known is None:
+            journal.write(state.conn, state.claim.tenant, row)
 
 
 def entry(

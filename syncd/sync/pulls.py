@@ -206,6 +206,7 @@ def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] 
         state.whole.add(entity)
         if pulled.recheck is not None:
             state.rechecks[entity] = pulled.recheck
+    state.notes += pulled.notes()
     following = pulled.cursor()
     if following is not None:
         state.cursors[entity] = following

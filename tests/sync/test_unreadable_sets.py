@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from syncd.emulator.odata import Fault
 from syncd.errors import ConfigError, RemoteError, TransportError
-from syncd.sync import pull_unread
+from syncd.sync import pull_unread, pulls
 from tests.sync.test_odata_pulls import GOODS, Trade, ctx, trade
 
 __all__ = ["ctx", "trade"]
@@ -44,7 +46,7 @@ def test_what_was_not_read_removes_nothing_and_is_read_when_it_can_be(trade: Tra
     key = str(trade.goods()[5]["Ref_Key"])
     trade.base.delete(GOODS, key)
     trade.base.delete(STORES, min(before[0]))
-    trade.base.fail_next(Fault.HANDLER, resource=STORES, times=4)
+    trade.base.fail_next(Fault.HANDLER, resource=STORES, times=99)
     result = trade.pull()
     assert result.outcome == "partial"
     assert trade.active("warehouses") == before[0]
@@ -103,7 +105,8 @@ def test_a_base_that_goes_down_between_two_sets_fails_as_a_whole(trade: Trade, f
         assert trade.one("SELECT closed_until > now() OR failures > 0 FROM endpoint"), "its health knows"
 
 
-def test_a_scheduled_pull_of_a_base_that_is_down_is_begun_again(trade: Trade) -> None:
+def test_a_scheduled_pull_of_a_base_that_is_down_is_begun_again(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulls, "RETRIES", (timedelta(0),))  # its next time may be near
     trade.base.fail_next(Fault.CRASH, times=99)
     assert trade.pull("documents", by=None).outcome == "later"
 
