@@ -175,6 +175,10 @@ class Gone:
     key: tuple[Any, ...]
 
 
+class NotAtHand(Exception):
+    """A page cannot be had without asking the base again, which was not to be asked any more (``Pulled.hush``)."""
+
+
 Recheck = Callable[[Sequence[str]], Iterator[Sequence[Record | BadRecord]]]
 
 
@@ -187,6 +191,8 @@ class Pulled:
     ``whole``: whether it stayed certain that everything was seen. ``recheck``, where the base can be asked for single
     records, gives those of the keys that it has after all: a set that moved while it was read hides some. ``at_hand``:
     whether all pages that are still to come have been sent by the base, so that nobody has to wait for it any more.
+    ``hush``: ask the base for nothing more; ``False`` where it is being asked right now, and may go on. Afterwards a
+    page that needs another answer raises ``NotAtHand``: somebody holds locks for as long as these pages come.
     ``notes``: what is to be told of how it was read, though nothing is wrong with what came.
     """
 
@@ -196,6 +202,7 @@ class Pulled:
     whole: Callable[[], bool] = lambda: True
     recheck: Recheck | None = None
     at_hand: Callable[[], bool] = lambda: False
+    hush: Callable[[], bool] = lambda: False
     notes: Callable[[], Sequence[DataError]] = tuple
 
 

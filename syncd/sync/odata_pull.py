@@ -90,6 +90,7 @@ class OdataPuller:
             whole=lambda: all(reader.whole for reader in readers),
             recheck=self._recheck(readers),
             at_hand=lambda: all(reader.at_hand for reader in readers),
+            hush=self._books.hush,
             notes=lambda: [note for reader in readers for note in reader.filtering.notes],
         )
 

@@ -4,6 +4,7 @@ fetched for a page of rows at once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.filters import Filter, all_of, compare
 from syncd.adapters.odata.literals import name
 from syncd.adapters.odata.reading import Batch, Pull
+from syncd.adapters.ports import NotAtHand
 from syncd.errors import MappingError
 from syncd.mappings.compiled import CompiledSource
 from syncd.mappings.metadata import Metadata
@@ -41,6 +43,8 @@ class Books:
     _known: dict[str, dict[str, Row | None]] = field(default_factory=dict)
     _missing: dict[str, set[str]] = field(default_factory=dict)
     _whole: set[str] = field(default_factory=set)
+    _hushed: bool = False
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def need(self, sources: Iterable[CompiledSource]) -> None:
         """Learn which properties these sources take of each set."""
@@ -56,9 +60,26 @@ class Books:
         return known.get(key)
 
     def fetch(self) -> bool:
-        """Get what was missed. Returns whether there was anything to get."""
+        """Get what was missed. Returns whether there was anything to get. Raises ``NotAtHand`` after ``hush``."""
         missing, self._missing = self._missing, {}
         self.asked += bool(missing)
+        if not missing:
+            return False
+        with self._asking:
+            if self._hushed:
+                raise NotAtHand(", ".join(missing))
+            self._get(missing)
+        return True
+
+    def hush(self) -> bool:
+        """Ask the base for nothing more. ``False`` where it is being asked by the thread that reads ahead."""
+        if not self._asking.acquire(blocking=False):
+            return False
+        self._hushed = True
+        self._asking.release()
+        return True
+
+    def _get(self, missing: Mapping[str, set[str]]) -> None:
         for set_name, keys in missing.items():
             fields = sorted(self.takes.get(set_name, ()))
             expand = sorted({path.rpartition("/")[0] for path in fields if "/" in path})
@@ -72,7 +93,6 @@ class Books:
             self._known[set_name].update(dict.fromkeys(keys) | found)
             if len(keys) > MANY:
                 self._whole.add(set_name)
-        return bool(missing)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ import structlog
 
 from syncd import journal
 from syncd.adapters.http_pull import HttpPuller
-from syncd.adapters.ports import Gone, Pulled, Puller
+from syncd.adapters.ports import Gone, NotAtHand, Pulled, Puller
 from syncd.errors import ConfigError, DataError, MappingError, Refused, RemoteError, SyncdError, TransportError
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Record
@@ -80,8 +80,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
             state = PullRun(ctx, claim, plan, conn, side, Stage(conn, ahead=True), stopping, _place(side))
             try:
                 return _run(state, plan.endpoint)
-            except Repeated:
-                log.info("a first pull is read anew: a row is there already", schedule=claim.schedule)
+            except (Repeated, NotAtHand) as why:
+                log.info("a first pull is read anew", schedule=claim.schedule, why=type(why).__name__, of=str(why))
                 conn.execute("DISCARD TEMP")
                 stage = Stage(conn, ahead=True)
                 state = PullRun(ctx, claim, plan, conn, side, stage, stopping, state.source_seq, careful=True)
