@@ -175,6 +175,19 @@ class Gone:
     key: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """All records of an entity of which a pull of changes does not state these fields have nothing in them: the value
+    is what stands for nothing, an empty list or zero.
+    """
+
+    entity: str
+    fields: Mapping[str, Any]
+
+
+Item = Record | BadRecord | Gone | Rest
+
+
 class NotAtHand(Exception):
     """A page cannot be had without asking the base again, which was not to be asked any more (``Pulled.hush``)."""
 
@@ -196,7 +209,7 @@ class Pulled:
     ``notes``: what is to be told of how it was read, though nothing is wrong with what came.
     """
 
-    pages: Iterator[Sequence[Record | BadRecord | Gone]]
+    pages: Iterator[Sequence[Item]]
     partial: bool
     cursor: Callable[[], str | None] = lambda: None
     whole: Callable[[], bool] = lambda: True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from syncd import issues, journal
-from syncd.adapters.ports import Recheck
+from syncd.adapters.ports import Recheck, Rest
 from syncd.errors import DataError, SyncdError
 from syncd.journal import Entry
 from syncd.model import ENTITIES
@@ -62,6 +62,8 @@ class PullRun:
     problems: list[DataError] = field(default_factory=list)
     notes: list[DataError] = field(default_factory=list)
     """What is to be told though nothing is wrong with what came."""
+    rests: list[Rest] = field(default_factory=list)
+    """What the base said of the records that it did not name."""
     unread: dict[str, SyncdError] = field(default_factory=dict)
     """Entities that the base could not give, and why."""
     first: FirstLoad | None = None
@@ -137,8 +139,11 @@ def _remove_absent(state: PullRun, name: str, *, staged: bool) -> int:
 
 def may_remove(state: PullRun, name: str) -> bool:
     """Whether what a set left out may be gone at all."""
-    if name not in state.whole or state.bad_counts.get(name):
-        return False
+    return name in state.whole and not state.bad_counts.get(name) and alone(state)
+
+
+def alone(state: PullRun) -> bool:
+    """Whether no other infobase may have given records of this company."""
     row = one(state.conn, "SELECT count(*) AS n FROM infobase WHERE tenant = %(t)s", t=state.claim.tenant)
     return row is not None and row["n"] <= 1
 

@@ -19,7 +19,7 @@ import structlog
 
 from syncd import journal
 from syncd.adapters.http_pull import HttpPuller
-from syncd.adapters.ports import Gone, NotAtHand, Pulled, Puller
+from syncd.adapters.ports import Gone, Item, NotAtHand, Pulled, Puller, Rest
 from syncd.errors import ConfigError, DataError, MappingError, Refused, RemoteError, SyncdError, TransportError
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Record
@@ -40,6 +40,7 @@ from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.odata_pull import OdataPuller
 from syncd.sync.pull_merge import PullRun, Result, entry, may_remove, merge, too_much
+from syncd.sync.pull_rest import state_rest
 from syncd.sync.reading import LeaseLost, Stopping
 
 log = structlog.get_logger(__name__)
@@ -157,6 +158,7 @@ def _ask(state: PullRun, puller: Puller, writing: ExitStack) -> None:
         state.stage.begin_file(0)
         _read(state, "", puller.changes())
         state.stage.flush()
+        state_rest(state)
         came = state.stage.entities | state.gone.keys() | state.bad_counts.keys()
         state.entities = tuple(name for name in ENTITIES if name in came)
         return
@@ -215,7 +217,7 @@ def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] 
 def _take_all(
     state: PullRun,
     entity: str,
-    source: Iterator[Sequence[Record | BadRecord | Gone]],
+    source: Iterator[Sequence[Item]],
     each: Callable[[], None] | None = None,
 ) -> None:
     """Stage all pages; ``each`` is called after every one."""
@@ -253,7 +255,7 @@ def _recheck(state: PullRun) -> None:
                 pull_unread.nothing_gone(state, name, error)
 
 
-def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone]) -> None:
+def _take(state: PullRun, items: Sequence[Item]) -> None:
     records = [item for item in items if isinstance(item, Record)]
     for item, error in state.stage.add_all(records):
         key = "/".join(map(str, item.key))
@@ -263,10 +265,12 @@ def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone]) -> None:
         _take_others(state, [item for item in items if not isinstance(item, Record)])
 
 
-def _take_others(state: PullRun, items: Sequence[BadRecord | Gone]) -> None:
+def _take_others(state: PullRun, items: Sequence[BadRecord | Gone | Rest]) -> None:
     for item in items:
         if isinstance(item, Gone):
             state.gone.setdefault(item.entity, []).append(item.key[0])
+        elif isinstance(item, Rest):
+            state.rests.append(item)
         else:
             _refuse(state, item)
             state.records += 1
