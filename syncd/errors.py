@@ -605,8 +605,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E836": Text(
         "administrator",
-        "The answer is larger than {limit} bytes ({asked}). Read in smaller pages, or raise `max_answer_bytes` of the endpoint.",
-        "Ответ больше {limit} байт ({asked}). Читайте меньшими страницами или увеличьте `max_answer_bytes` точки обмена.",
+        "The answer is larger than {limit} bytes ({asked}). Raise the limit (`syncd endpoint set NAME --set {setting}=…`), or ask for less at once: `where` or a `Condition` in the mapping, several sources instead of one.",
+        "Ответ больше {limit} байт ({asked}). Увеличьте предел (`syncd endpoint set ИМЯ --set {setting}=…`) или запрашивайте меньше за раз: `where` или `Condition` в маппинге, несколько источников вместо одного.",
     ),
     "E837": Text(
         "on-call",

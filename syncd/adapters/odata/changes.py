@@ -27,8 +27,6 @@ from syncd.i18n import tr
 
 IN_MEMORY: Final = 8 * 1024 * 1024
 """Bytes of a packet that are kept in memory; larger ones go to a temporary file."""
-LIMIT: Final = 2 * 1024 * 1024 * 1024
-"""Bytes a packet may have: a node on which a whole base was registered sends it all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,15 @@ class Packet:
 
 
 @contextmanager
-def select(client: Client, node: Node, *, limit: int = LIMIT) -> Iterator[Packet]:
+def select(client: Client, node: Node, *, limit: int | None = None) -> Iterator[Packet]:
     """Ask for what changed; within the ``with``: apply it, commit, then ``confirm``.
 
     What is not confirmed comes again. Raises ConfigError E835 for a node that is none, TransportError E836 above
-    ``limit`` bytes.
+    ``limit`` bytes, by default those of the endpoint.
     """
     number = received(client, node) + 1
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+        limit = client.endpoint.max_kept_bytes if limit is None else limit
         size = client.download("POST", "SelectChanges", _point(client, node, number), body, kind="changes", limit=limit)
         if size == 0:
             raise TransportError("E809", detail="SelectChanges")

@@ -39,6 +39,13 @@ class Overlap:
         self._back = 0
         self._fruitless = 0
 
+    def narrow(self) -> bool:
+        """Ask for half as much from now on: the page was too large. ``False`` where it cannot be less."""
+        if self.size <= 1:
+            return False
+        self.size //= 2
+        return True
+
     @property
     def place(self) -> tuple[str, ...]:
         """The last row's key as texts, for a cursor."""

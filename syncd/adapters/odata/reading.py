@@ -82,11 +82,18 @@ class Pull:
                 self.partial.add(reason)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Batch]:
-        """Pages in order; the next one is fetched while the caller works. At the end the rows are counted."""
+        """Pages in order; the next one is fetched while the caller works. At the end the rows are counted. A page that
+        is too large is asked for by halves.
+        """
         overlap = Overlap(self.key, self.page_size, self.after.taken if self.after else 0, self._last())
         ahead = Ahead(self._page)
         while not overlap.ended:
-            page = ahead.get(overlap.skip, overlap.top)
+            try:
+                page = ahead.get(overlap.skip, overlap.top)
+            except TransportError as error:
+                if error.code != "E836" or not overlap.narrow():
+                    raise
+                continue
             overlap.expect(page, lambda following: ahead.start(*following))
             fresh = overlap.take(page)
             if overlap.shifted:
