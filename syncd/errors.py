@@ -261,7 +261,11 @@ CATALOGUE: dict[str, Text] = {
         "Order number {number!r} of storefront {storefront!r} exists with other content. Numbers are unique within a storefront.",
         "Заказ с номером {number!r} витрины {storefront!r} уже есть с другим содержимым. Номера уникальны в пределах витрины.",
     ),
-    "E305": Text("storefront", "{what} {id!r} was not found.", "{what} {id!r}: не найдено."),
+    "E305": Text(
+        "storefront",
+        "{what} {id!r} was not found. What there is: {shown}.",
+        "{what} {id!r}: не найдено. Что есть: {shown}.",
+    ),
     "E306": Text(
         "storefront",
         "The API key is missing, unknown or revoked. Create one with `syncd key create`.",
@@ -601,8 +605,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E836": Text(
         "administrator",
-        "The answer is larger than {limit} bytes ({asked}). Read in smaller pages, or raise `max_answer_bytes` of the endpoint.",
-        "Ответ больше {limit} байт ({asked}). Читайте меньшими страницами или увеличьте `max_answer_bytes` точки обмена.",
+        "The answer is larger than {limit} bytes ({asked}). Raise the limit (`syncd endpoint set NAME --set {setting}=…`), or ask for less at once: `where` or a `Condition` in the mapping, several sources instead of one.",
+        "Ответ больше {limit} байт ({asked}). Увеличьте предел (`syncd endpoint set ИМЯ --set {setting}=…`) или запрашивайте меньше за раз: `where` или `Condition` в маппинге, несколько источников вместо одного.",
     ),
     "E837": Text(
         "on-call",
@@ -1074,6 +1078,21 @@ CATALOGUE: dict[str, Text] = {
         "on-call",
         "{number} is {state}: there is nothing to {action}.",
         "{number} в состоянии {state}: действие {action} невозможно.",
+    ),
+    "E975": Text(
+        "1c-developer",
+        "{entity}: 1C could not give this set, the others of {schedule} were read: {reason} Nothing of {entity} was changed or removed. Mend what is named and run `syncd schedule run {schedule}`; what this base can never give is left out by `off: true` in the mapping.",
+        "{entity}: этот набор 1С отдать не смогла, остальные наборы {schedule} прочитаны: {reason} В {entity} ничего не изменено и не удалено. Исправьте названное и выполните `syncd schedule run {schedule}`; чего база не отдаст никогда, исключает `off: true` в маппинге.",
+    ),
+    "E976": Text(
+        "1c-developer",
+        "{entity}: the set lacks records that are stored here, and 1C could not be asked whether it still has them: {reason} What came was applied, nothing was removed. Mend what is named; the next `syncd schedule run {schedule}` asks again.",
+        "{entity}: в наборе нет записей, которые есть здесь, а спросить 1С, есть ли они у неё, не удалось: {reason} Полученное применено, ничего не удалено. Исправьте названное; следующий `syncd schedule run {schedule}` спросит снова.",
+    ),
+    "E977": Text(
+        "1c-developer",
+        "1C refuses the filter `{filter}` of {set} ({reason}). The set is read without it and filtered by syncd: nothing is lost, but it takes longer. Write the filter otherwise (`syncd mapping check`), or let this base compute it; this is told once.",
+        "1С отвергает отбор `{filter}` для {set} ({reason}). Набор читается без него, отбирает сам syncd: ничего не теряется, но идёт это дольше. Запишите отбор иначе (`syncd mapping check`) или добейтесь, чтобы база его вычисляла; это сообщение разовое.",
     ),
     # E981-E999: web services, sites we push to
     "E981": Text(

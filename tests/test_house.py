@@ -117,6 +117,17 @@ def test_every_error_code_that_is_raised_is_in_the_catalogue() -> None:
     assert codes <= set(CATALOGUE)
 
 
+def test_whoever_names_what_is_not_there_says_where_to_look() -> None:
+    silent = []
+    for path, text in modules():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and any(isinstance(a, ast.Constant) and a.value == "E305" for a in node.args):
+                stated = {each.arg for each in node.keywords}
+                stated |= {key.value for a in node.args if isinstance(a, ast.Dict) for key in a.keys if key}  # type: ignore[attr-defined]
+                silent += [] if "shown" in stated else [f"{path.relative_to(ROOT)}:{node.lineno}"]
+    assert silent == []
+
+
 def test_no_module_is_too_long_to_read_at_one_sitting() -> None:
     catalogue = ROOT / "syncd" / "errors.py"  # a list of texts
     lengths = {str(path.relative_to(ROOT)): len(text.splitlines()) for path, text in modules() if path != catalogue}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from syncd.errors import SyncdError
+from syncd.errors import DataError, SyncdError
 from syncd.mappings.orders import OrdersMapping
 from syncd.model.records import BadRecord, OrderDocument, Record
 from syncd.store.access import Session
@@ -189,6 +189,23 @@ class PulledOrder:
     confirms: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """All records of an entity of which a pull of changes does not state these fields have nothing in them: the value
+    is what stands for nothing, an empty list or zero.
+    """
+
+    entity: str
+    fields: Mapping[str, Any]
+
+
+Item = Record | BadRecord | Gone | Rest | PulledOrder
+
+
+class NotAtHand(Exception):
+    """A page cannot be had without asking the base again, which was not to be asked any more (``Pulled.hush``)."""
+
+
 Recheck = Callable[[Sequence[str]], Iterator[Sequence[Record | BadRecord]]]
 
 
@@ -202,15 +219,20 @@ class Pulled:
     records, gives those of the keys that it has after all: a set that moved while it was read hides some. ``at_hand``:
     whether all pages that are still to come have been sent by the base, so that nobody has to wait for it any more.
     ``words``: what statuses and the like of its orders are called there, where the source says so itself.
+    ``hush``: ask the base for nothing more; ``False`` where it is being asked right now, and may go on. Afterwards a
+    page that needs another answer raises ``NotAtHand``: somebody holds locks for as long as these pages come.
+    ``notes``: what is to be told of how it was read, though nothing is wrong with what came.
     """
 
-    pages: Iterator[Sequence[Record | BadRecord | Gone | PulledOrder]]
+    pages: Iterator[Sequence[Item]]
     partial: bool
     cursor: Callable[[], str | None] = lambda: None
     whole: Callable[[], bool] = lambda: True
     recheck: Recheck | None = None
     at_hand: Callable[[], bool] = lambda: False
     words: OrdersMapping | None = None
+    hush: Callable[[], bool] = lambda: False
+    notes: Callable[[], Sequence[DataError]] = tuple
 
 
 class Puller(Protocol):

@@ -130,7 +130,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return problem(request, 404, "E305", {"what": "Address", "id": request.url.path})
+        return problem(
+            request, 404, "E305", {"what": "Address", "id": request.url.path, "shown": "`GET /openapi.json`"}
+        )
     return problem(request, error.status_code, "E307", {"detail": error.detail})
 
 

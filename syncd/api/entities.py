@@ -66,7 +66,7 @@ def _router(entity: Entity) -> APIRouter:
         with ctx.db.transaction() as conn:
             row = listing.get(conn, key.tenant, entity.name, id)
         if row is None:
-            raise RequestError("E305", status=404, what=entity.name, id=id)
+            raise RequestError("E305", status=404, what=entity.name, id=id, shown=f"`GET /v1/{entity.plural}`")
         return answer(row)
 
     router.add_api_route(

@@ -204,7 +204,7 @@ def _stated(part: _Body | None) -> dict[str, Any] | None:
 def _full(conn: Conn, tenant: str, id_: UUID) -> dict[str, Any]:
     whole = use_case.whole(conn, tenant, id_)
     if whole is None:
-        raise RequestError("E305", status=404, what="Order", id=str(id_))
+        raise RequestError("E305", status=404, what="Order", id=str(id_), shown="`GET /v1/orders`")
     row, history, delivery = whole
     age = row.pop("age")
     found = _order(row)

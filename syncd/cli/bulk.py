@@ -201,7 +201,7 @@ def one_batch(conn: Conn, tenant: str, word: str) -> Row:
     """The batch a word means. Raises ``RequestError`` E305, ``Refused`` E413."""
     found = batches.matching(conn, tenant, word)
     if not found:
-        raise RequestError("E305", what=tr("Batch", "Пакет действий"), id=word)
+        raise RequestError("E305", what=tr("Batch", "Пакет действий"), id=word, shown="`syncd batch list`")
     if len(found) > 1:
         raise Refused("E413", word=word, found=", ".join(str(row["id"]) for row in found))
     return found[0]

@@ -109,7 +109,8 @@ def _known(orders: KeptOrders, number: str) -> None:
     try:
         orders.order(number)
     except KeyError:
-        raise RequestError("E305", what=tr("Order in the emulated 1C", "Заказ в эмуляторе 1С"), id=number) from None
+        what = tr("Order in the emulated 1C", "Заказ в эмуляторе 1С")
+        raise RequestError("E305", what=what, id=number, shown="`syncd emulate orders`") from None
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ def _site_options(function: Function) -> Function:
                      help="Seconds for an answer / секунд на ответ"),
         click.option("--attempts", type=click.IntRange(1, 100), default=3, show_default=True,
                      help="How often a portion is sent in all / сколько раз передавать порцию"),
-        click.option("--fault", multiple=True, metavar="RULE", callback=_rules,
+        click.option("--fault", "--faults", "fault", multiple=True, metavar="RULE", callback=_rules,
                      help="Break a request / сломать запрос: [TYPE/]MODE:FAULT[@N][xTIMES], sale/query:lost-answer@1"),
         click.option("--fault-rate", type=click.FloatRange(0, 1), default=0.0, show_default=True,
                      help="Break requests by chance / ломать запросы случайно, 0…1"),

@@ -53,7 +53,7 @@ def _password(*, stdin: bool, variable: str | None) -> str:
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin / пароль из stdin")
 @click.option("--password-env", metavar="NAME",
               help=f"Variable with the password / переменная с паролем; {_PASSWORD} without it / без неё")  # fmt: skip
-@click.option("--fault", multiple=True, metavar="RULE", callback=_rules,
+@click.option("--faults", "--fault", "fault", multiple=True, metavar="RULE", callback=_rules,
               help="Break a request / сломать запрос: [METHOD/][RESOURCE]:FAULT[@N][xTIMES], "
                    "POST/Document_:drop-after-commit@1")  # fmt: skip
 @click.option("--fault-rate", type=click.FloatRange(0, 1), default=0.0, show_default=True,

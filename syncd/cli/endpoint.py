@@ -220,7 +220,7 @@ def _infobase(conn: Conn, tenant: str, name: str | None) -> UUID | None:
         return None
     found = access.infobase_id(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=tr("Infobase", "База"), id=name)
+        raise RequestError("E305", what=tr("Infobase", "База"), id=name, shown="`syncd infobase list`")
     return found
 
 
@@ -243,7 +243,7 @@ def _span(value: str) -> timedelta:
 def _known(conn: Conn, tenant: str, name: str) -> Endpoint:
     found = endpoints.by_name(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name)
+        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name, shown="`syncd endpoint list`")
     return found
 
 

@@ -63,5 +63,5 @@ def fetch(name: str, tenant: str, output: Format) -> None:
 def _known(conn: Conn, tenant: str, name: str) -> Endpoint:
     found = endpoints.by_name(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name)
+        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name, shown="`syncd endpoint list`")
     return found

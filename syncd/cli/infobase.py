@@ -191,7 +191,7 @@ def mapping(name: str, file: Path | None, drop: bool, tenant: str) -> None:
     with database() as db, db.transaction() as conn:
         found = access.infobase_id(conn, tenant, name)
         if found is None:
-            raise RequestError("E305", what=_what(), id=name)
+            raise RequestError("E305", what=_what(), id=name, shown="`syncd infobase list`")
         if words or drop:
             infobase_words.keep(conn, tenant, found, words)
         else:
@@ -235,7 +235,7 @@ def _removable(conn: Conn, tenant: str, name: str, *, release: bool) -> tuple[UU
     """Its id, and how many orders only this base would be offered: they may not be left behind. Raises E305, E414."""
     found = access.infobase_id(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=_what(), id=name)
+        raise RequestError("E305", what=_what(), id=name, shown="`syncd infobase list`")
     ways = [each.name for each in endpoints.every(conn, tenant) if each.infobase_id == found]
     if ways:
         raise Refused("E938", name=name, endpoints=", ".join(ways))

@@ -27,7 +27,7 @@ def known(conn: Conn, tenant: str, name: str) -> Row:
     """The infobase of this name, with how it is. Raises ``RequestError`` E305."""
     found = standing.infobase(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=tr("Infobase", "База"), id=name)
+        raise RequestError("E305", what=tr("Infobase", "База"), id=name, shown="`syncd infobase list`")
     return found
 
 

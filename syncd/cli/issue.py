@@ -167,7 +167,7 @@ def next_commands(row: Row, touched: list[Row]) -> list[str]:
 def _one(conn: Conn, tenant: str, word: str) -> Row:
     rows = issues.matching(conn, tenant, word)
     if not rows:
-        raise RequestError("E305", what=tr("Issue", "Ошибка"), id=word)
+        raise RequestError("E305", what=tr("Issue", "Ошибка"), id=word, shown="`syncd issue list --all`")
     if len(rows) > 1:
         raise Refused("E413", word=word, found=", ".join(str(row["id"]) for row in rows[:_SHOWN]))
     return rows[0]

@@ -194,7 +194,7 @@ def show(word: str, limit: int, tenant: str, output: Format) -> None:
     with database() as db, db.transaction() as conn:
         rows = store.matching(conn, tenant, word, limit=6)
         if not rows:
-            raise RequestError("E305", what=tr("Exchange", "Обмен"), id=word)
+            raise RequestError("E305", what=tr("Exchange", "Обмен"), id=word, shown="`syncd journal tail`")
         if len(rows) > 1:
             raise Refused(
                 "E413", word=word, found=", ".join(str(row["id"]) for row in rows[:5]) + ("…" if len(rows) > 5 else "")

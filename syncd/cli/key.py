@@ -81,7 +81,7 @@ def revoke(name: str, yes: bool, tenant: str, output: Format) -> None:
         with db.transaction() as conn:
             known = [row for row in access.keys(conn, tenant) if row["name"] == name and row["revoked_at"] is None]
         if not known:
-            raise RequestError("E305", what=_what(), id=name)
+            raise RequestError("E305", what=_what(), id=name, shown="`syncd key list`")
         shop = known[0]["storefront"]
         ask(tr(f"Storefront {shop} will be turned away with key {name}. Go on?",
                f"Витрина {shop} с ключом {name} получит отказ. Продолжить?"), yes=yes)  # fmt: skip

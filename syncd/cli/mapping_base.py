@@ -51,7 +51,7 @@ def odata_endpoint(conn: Conn, name: str, tenant: str) -> Endpoint:
     """The endpoint of this name. Raises RequestError E305, MappingError E751."""
     found = endpoints.by_name(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name)
+        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name, shown="`syncd endpoint list`")
     if found.kind != "odata":
         raise MappingError("E751", name=name, kind=found.kind)
     return found

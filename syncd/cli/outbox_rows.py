@@ -72,7 +72,7 @@ def one_message(conn: Conn, tenant: str, word: str) -> Row:
     """The message a word means; of several about one object the newest. Raises E305, E413."""
     rows = view.find(conn, tenant, word)
     if not rows:
-        raise RequestError("E305", what=tr("Message", "Сообщение"), id=word)
+        raise RequestError("E305", what=tr("Message", "Сообщение"), id=word, shown="`syncd outbox list --all`")
     if len({row["key"] for row in rows}) > 1:
         found = ", ".join(f"{row['id']} ({row['storefront'] or row['kind']})" for row in rows[:_SAMPLES])
         raise Refused("E413", word=word, found=found)

@@ -121,7 +121,7 @@ def _one(conn: Conn, tenant: str, word: str) -> Row:
             last = runs.last_package(conn, _run(row))
             rows = packages.matching(conn, tenant, str(last), limit=1) if last else []
     if not rows:
-        raise RequestError("E305", what=tr("Package", "Пакет"), id=word)
+        raise RequestError("E305", what=tr("Package", "Пакет"), id=word, shown="`syncd package list`")
     if len(rows) > 1:
         raise Refused("E413", word=word, found=", ".join(str(row["id"]) for row in rows[:_FITS]))
     return rows[0]

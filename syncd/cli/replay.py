@@ -106,7 +106,7 @@ def _join(choice: Choice, part: Choice) -> None:
 def _issue(conn: Conn, tenant: str, word: str) -> UUID:
     found = choosing.issue_of(conn, tenant, word)
     if not found:
-        raise RequestError("E305", what=tr("Issue", "Проблема"), id=word)
+        raise RequestError("E305", what=tr("Issue", "Проблема"), id=word, shown="`syncd issue list --all`")
     if len(found) > 1:
         raise Refused("E413", word=word, found=", ".join(str(row["id"]) for row in found))
     made: UUID = found[0]["id"]
@@ -126,7 +126,10 @@ def _named(conn: Conn, tenant: str, words: tuple[str, ...], *, force: bool) -> C
         other = [] if known else choosing.package_ids(conn, tenant, word)
         if not known and not other:
             raise RequestError(
-                "E305", what=tr("Message, package or schedule", "Сообщение, пакет или расписание"), id=word
+                "E305",
+                what=tr("Message, package or schedule", "Сообщение, пакет или расписание"),
+                id=word,
+                shown="`syncd outbox list --all`, `syncd package list`, `syncd schedule list`",
             )
         if len({row["key"] for row in known}) > 1 or len(other) > 1:
             found = ", ".join(str(id_) for id_ in [*(row["id"] for row in known), *other][:5])

@@ -183,7 +183,7 @@ def rotate(name: str, overlap: str, tenant: str, output: Format) -> None:
 def _known(conn: Conn, tenant: str, name: str, kinds: Sequence[str] = TAKERS) -> Endpoint:
     found = endpoints.by_name(conn, tenant, name)
     if found is None:
-        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name)
+        raise RequestError("E305", what=tr("Endpoint", "Получатель"), id=name, shown="`syncd webhook list`")
     if found.kind not in kinds:
         detail = tr(f"is of kind {found.kind}; wanted: ", f"вида {found.kind}; нужен: ") + ", ".join(kinds)
         raise Refused("E952", key=name, detail=detail)

@@ -146,6 +146,11 @@ class Combined:
             for record in source.combined(records):
                 self._parts.setdefault(record.key, []).append((source, record))
 
+    @property
+    def nothing(self) -> dict[str, Any]:
+        """What a record has of which no source states a part: zero, an empty list. Empty where that is not certain."""
+        return {name: made() for name, made in self._neutral.items()}
+
     def add_to(self, record: Record) -> None:
         """Complete a record of a plain source."""
         parts = self._parts.get(record.key, ())

@@ -22,7 +22,7 @@ from syncd.mappings.lowered import function, reading
 from syncd.mappings.words import hint
 
 TEXT_LIMIT: Final = 2_000
-_NODES_LIMIT: Final = 300
+NODES_LIMIT: Final = 300
 _PATH: Final = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<![\w/)\]])((?:\.\./)?[^\W\d]\w*(?:/[^\W\d]\w*)+|\.\./\w+)"""
 )
@@ -252,7 +252,7 @@ def _in_english(text: str) -> str:
 
 
 def _refuse(tree: ast.Expression, text: str) -> None:
-    if sum(1 for _ in ast.walk(tree)) > _NODES_LIMIT:
+    if sum(1 for _ in ast.walk(tree)) > NODES_LIMIT:
         raise BadExpression(tr("it is too long", "оно слишком длинное"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):

@@ -49,14 +49,14 @@ class Use:
 
 def uses(text: str) -> list[Use]:
     """The properties in a filter. Raises ``BadFilter``."""
-    tokens = _tokens(text)
-    _balanced(tokens)
+    words = tokens(text)
+    _balanced(words)
     found: list[Use] = []
-    variables = {token for n, (_, token) in enumerate(tokens) if n + 1 < len(tokens) and tokens[n + 1][1] == ":"}
-    for n, (kind, token) in enumerate(tokens):
+    variables = {token for n, (_, token) in enumerate(words) if n + 1 < len(words) and words[n + 1][1] == ":"}
+    for n, (kind, token) in enumerate(words):
         if kind != "name" or token in OPERATORS or token in _CONSTANTS:
             continue
-        called = n + 1 < len(tokens) and tokens[n + 1][1] == "("
+        called = n + 1 < len(words) and words[n + 1][1] == "("
         head, _, rest = token.partition("/")
         if called and rest.rpartition("/")[2] in {"any", "all"}:
             continue
@@ -65,7 +65,7 @@ def uses(text: str) -> list[Use]:
         if called:
             raise BadFilter(tr(f"1C has no function {token}", f"в 1С нет функции {token}"), _function_hint(token))
         if head not in variables:
-            found.append(Use(token, _compared(tokens, n)))
+            found.append(Use(token, _compared(words, n)))
     if not found:
         raise BadFilter(tr("it names no property", "в нём нет ни одного реквизита"))
     return found
@@ -77,7 +77,8 @@ def _function_hint(name: str) -> str:
     return hint(name, FUNCTIONS, most=0)
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def tokens(text: str) -> list[tuple[str, str]]:
+    """The words of a filter, each with its kind: typed, text, number, name or mark. Raises ``BadFilter``."""
     found: list[tuple[str, str]] = []
     at = 0
     text = text.strip()
@@ -97,10 +98,10 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _in_order(tokens: list[tuple[str, str]]) -> None:
+def _in_order(words: list[tuple[str, str]]) -> None:
     """Two values beside each other lack an operator."""
     values = {"typed", "text", "number"}
-    for (kind, token), (next_kind, next_token) in pairwise(tokens):
+    for (kind, token), (next_kind, next_token) in pairwise(words):
         first = kind in values or (kind == "name" and token not in OPERATORS)
         second = next_kind in values or (next_kind == "name" and next_token not in OPERATORS)
         if first and second:
@@ -127,9 +128,9 @@ def _write(word: str) -> str:
     return tr(f" Write {word}.", f" Пишите {word}.")
 
 
-def _balanced(tokens: list[tuple[str, str]]) -> None:
+def _balanced(words: list[tuple[str, str]]) -> None:
     depth = 0
-    for _, mark in tokens:
+    for _, mark in words:
         depth += (mark == "(") - (mark == ")")
         if depth < 0:
             break
@@ -137,8 +138,8 @@ def _balanced(tokens: list[tuple[str, str]]) -> None:
         raise BadFilter(tr("a bracket has no pair", "у скобки нет пары"))
 
 
-def _compared(tokens: list[tuple[str, str]], n: int) -> str:
+def _compared(words: list[tuple[str, str]], n: int) -> str:
     """The literal on the other side of a comparison."""
-    if n + 2 < len(tokens) and tokens[n + 1][1] in {"eq", "ne"} and tokens[n + 2][0] != "name":
-        return tokens[n + 2][1]
+    if n + 2 < len(words) and words[n + 1][1] in {"eq", "ne"} and words[n + 2][0] != "name":
+        return words[n + 2][1]
     return ""

@@ -118,7 +118,7 @@ def choose(conn: Conn, schedules: Mapping[str, Schedule], word: str, *, zone: st
         plan for plan in found if word in {plan.name.partition("@")[0], plan.pull}
     ]
     if not named:
-        raise RequestError("E305", what=tr("Schedule", "Расписание"), id=word)
+        raise RequestError("E305", what=tr("Schedule", "Расписание"), id=word, shown="`syncd schedule list`")
     if len(named) > 1:
         raise Refused("E413", word=word, found=", ".join(plan.name for plan in named))
     return named[0]

@@ -51,6 +51,35 @@ def absent(conn: Conn, name: str, *, tenant: str, source_seq: int) -> list[str]:
     return [row["key"] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Keys of the active records that hold something nobody stated, and how many hold something in all."""
+
+    keys: list[tuple[Any, ...]]
+    total: int
+
+
+def holding(conn: Conn, name: str, field: str, *, tenant: str, source_seq: int, staged: bool) -> Holding:
+    """Who holds something in a list or a number that the staged records (none, where ``staged`` is false) do not state.
+    A row that a newer source wrote is left alone.
+    """
+    entity = ENTITIES[name]
+    kind = next(each.kind for each in entity.fields if each.name == field)
+    holds = f'jsonb_array_length(t."{field}") > 0' if kind == "list" else f't."{field}" <> 0'
+    active = f"t.tenant = %(tenant)s AND t.deleted_at IS NULL AND {holds}"
+    keys = ", ".join(f't."{key}"' for key in entity.key_names)
+    rows = every(
+        conn,
+        f"""SELECT {keys} FROM "{entity.plural}" t
+            WHERE {active} AND t.source_seq < %(seq)s
+              AND {_absent(entity, staged, f'AND s."{field}" IS NOT NULL')}""",  # noqa: S608 - names of the model
+        tenant=tenant, seq=source_seq,
+    )  # fmt: skip
+    total = one(conn, f'SELECT count(*) AS n FROM "{entity.plural}" t WHERE {active}', tenant=tenant)  # noqa: S608
+    assert total is not None
+    return Holding([tuple(row[key] for key in entity.key_names) for row in rows], total["n"])
+
+
 def remove_keys(conn: Conn, name: str, keys: Sequence[Any], *, tenant: str, source_seq: int) -> int:
     """Set ``deleted_at`` on these records of an entity with one key field. Returns how many there were."""
     entity = ENTITIES[name]
@@ -79,8 +108,8 @@ def remove(conn: Conn, name: str, *, tenant: str, source_seq: int, staged: bool)
     )  # fmt: skip
 
 
-def _absent(entity: Entity, staged: bool) -> str:
+def _absent(entity: Entity, staged: bool, stating: str = "") -> str:
     if not staged:
         return "true"
     same = " AND ".join(f't."{key}" = s."{key}"' for key in entity.key_names)
-    return f'NOT EXISTS (SELECT FROM "{stage_name(entity.name)}" s WHERE {same})'
+    return f'NOT EXISTS (SELECT FROM "{stage_name(entity.name)}" s WHERE {same} {stating})'

@@ -19,10 +19,10 @@ from syncd.adapters.odata import changes
 from syncd.adapters.odata.changes import Node, Packet
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.literals import ref
-from syncd.adapters.ports import Gone, Pulled, PulledOrder
+from syncd.adapters.ports import Gone, Item, Pulled
 from syncd.errors import ConfigError
 from syncd.i18n import tr
-from syncd.model.records import BadRecord, Record
+from syncd.model.records import BadRecord
 from syncd.sync.odata_orders_in import OrdersIn
 from syncd.sync.odata_read import REF, SourceReader
 from syncd.sync.odata_together import together
@@ -44,6 +44,11 @@ class Changes:
         self._plan = plan
         self._node = node
         self._readers = readers
+        self._together = {
+            entity: found
+            for entity in dict.fromkeys(reader.source.entity.name for reader in readers)
+            if (found := _adding_up([reader for reader in readers if reader.source.entity.name == entity]))
+        }
         self._orders = orders
         self._now = now
         self._open = ExitStack()
@@ -58,7 +63,10 @@ class Changes:
                 else tr("the endpoint has no setting node", "у получателя нет настройки node")
             )
             raise ConfigError("E835", node=self._node or "?", plan=self._plan or "?", detail=missing)
-        return Pulled(self._pages(Node(self._plan, ref(str(self._node)))), partial=True, words=self._orders.words)
+        return Pulled(
+            self._pages(Node(self._plan, ref(str(self._node)))), partial=True, words=self._orders.words,
+            notes=lambda: [note for reader in self._readers for note in reader.filtering.notes],
+        )  # fmt: skip
 
     def confirm(self) -> None:
         """Let 1C forget the packet: it is stored."""
@@ -71,7 +79,7 @@ class Changes:
         self._packet = None
         self._open.close()
 
-    def _pages(self, node: Node) -> Iterator[Sequence[Record | BadRecord | Gone | PulledOrder]]:
+    def _pages(self, node: Node) -> Iterator[Sequence[Item]]:
         packet = self._open.enter_context(changes.select(self._client, node))
         used = {reader.source.query.set.removesuffix(_RECORDS) for reader in self._readers} | self._orders.sets
         touched: dict[str, dict[str, bool]] = {}
@@ -85,17 +93,13 @@ class Changes:
         yield from self._orders.changed(touched)
         self._packet = packet
 
-    def _registers(self, touched: Container[str]) -> Iterator[Sequence[Record | BadRecord | Gone]]:
-        """Of an entity that one of them touches all are read: their records may add up."""
-        of_entity: dict[str, list[SourceReader]] = {}
-        for reader in self._readers:
-            if not reader.is_object:
-                of_entity.setdefault(reader.source.entity.name, []).append(reader)
-        for readers in of_entity.values():
+    def _registers(self, touched: Container[str]) -> Iterator[Sequence[Item]]:
+        """Of an entity that one of them touches all are read, and what is no more leaves no record to be read."""
+        for readers in self._together.values():
             if any(reader.source.query.set.removesuffix(_RECORDS) in touched for reader in readers):
-                yield from together(readers, self._now(), {})
+                yield from together(readers, self._now(), {}, rest=True)
 
-    def _objects(self, name: str, keys: dict[str, bool]) -> Iterator[Sequence[Record | BadRecord | Gone]]:
+    def _objects(self, name: str, keys: dict[str, bool]) -> Iterator[Sequence[Item]]:
         readers = [reader for reader in self._readers if reader.is_object and reader.source.query.set == name]
         living = [key for key, deleted in keys.items() if key and not deleted]
         for entity in dict.fromkeys(reader.source.entity.name for reader in readers):
@@ -105,6 +109,18 @@ class Changes:
                 for start in range(0, len(living), _AT_ONCE):
                     for page in reader.fetch(living[start : start + _AT_ONCE]):
                         seen |= {str(each.key if isinstance(each, BadRecord) else each.key[0]) for each in page}
-                        yield page
+                        if all(reader is not other for other in self._together.get(entity, ())):
+                            yield page
             if any(reader.by_ref for reader in of_entity):  # deleted, or of no source any more
                 yield [Gone(entity, (key,)) for key in keys if key and key not in seen]
+
+
+def _adding_up(readers: list[SourceReader]) -> list[SourceReader]:
+    """Those of the sources of one entity whose records may be parts of one: registers and objects that say so, and all
+    of them where plain objects state a part too.
+    """
+    adding = {name for reader in readers for name in reader.source.combines}
+    plain = [reader for reader in readers if reader.is_object and not reader.source.combines]
+    if any(name in adding for reader in plain for name, _ in reader.source.fields):
+        return readers
+    return [reader for reader in readers if reader.source.combines or not reader.is_object]

@@ -104,7 +104,9 @@ class OdataPuller:
         for reader in readers:
             reader.at_hand = False
         known = _Cursor.read(cursor, self._now())
-        since = known.since if known and all(reader.source.query.changed_by for reader in readers) else {}
+        by_change = all(reader.source.query.changed_by for reader in readers)
+        adding = all(reader.source.combines for reader in readers)  # and read in full each time
+        since = known.since if known and by_change and not adding else {}
         asked = all(reader.by_ref or not reader.is_object for reader in readers)
         return Pulled(
             together(readers, self._now(), since),
@@ -113,6 +115,8 @@ class OdataPuller:
             whole=lambda: all(reader.whole for reader in readers),
             recheck=self._recheck(readers),
             at_hand=lambda: all(reader.at_hand for reader in readers),
+            hush=self._books.hush,
+            notes=lambda: [note for reader in readers for note in reader.filtering.notes],
         )
 
     def changes(self) -> Pulled:

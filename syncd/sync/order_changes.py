@@ -61,7 +61,7 @@ def _change(conn: Conn, key: ApiKey, order: NewOrder, expected: int | None) -> C
         t=key.tenant, s=key.storefront, n=order.number,
     )  # fmt: skip
     if row is None:
-        raise RequestError("E305", status=404, what="Order", id=order.number)
+        raise RequestError("E305", status=404, what="Order", id=order.number, shown="`GET /v1/orders`")
     if bytes(row["body_hash"] or b"") == order.digest:
         return Changed(row["id"], repeated=True)
     if expected is not None and expected != row["revision_no"]:

@@ -47,7 +47,7 @@ def find(conn: Conn, tenant: str, path: str) -> Picture:
     """The newest picture of a path. Raises ``RequestError`` E305 (404)."""
     found = pictures.find(conn, tenant, path)
     if found is None:
-        raise RequestError("E305", status=404, what="Image", id=path)
+        raise RequestError("E305", status=404, what="Image", id=path, shown="`GET /v1/images`")
     return found
 
 

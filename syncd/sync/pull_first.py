@@ -2,7 +2,9 @@
 while the rest is still being read.
 
 A transaction that writes holds up everybody who reads changes. So it begins only when all that is to be read has come
-from the base, and ends without waiting for another that writes.
+from the base, which is asked for nothing while it lasts, and ends without waiting for another that writes. A reference
+that is met late for the first time would have to be looked up in the base: all is read anew then and written at the
+end.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _LOCK_MILLISECONDS: Final = 500  # less than Postgres waits before it looks for 
 def begin(state: PullRun, pulled: Pulled, writing: ExitStack) -> None:
     """Called after each page of what is read last: let rows go into their table from now on, where that may be.
 
-    ``writing`` ends the transaction. ``Repeated`` comes from a later call of the stage where a row is there already.
+    ``writing`` ends the transaction. ``Repeated`` comes from a later call of the stage where a row is there already,
+    ``NotAtHand`` from the pages where the base would have to be asked.
     """
     if state.careful or state.first is not None or state.records < BEGINS_AT or not pulled.at_hand():
         return
@@ -38,7 +41,7 @@ def begin(state: PullRun, pulled: Pulled, writing: ExitStack) -> None:
         return
     with ExitStack() as transaction:
         transaction.enter_context(conn.transaction())
-        if not runs.lock(conn, tenant, wait=False):
+        if not runs.lock(conn, tenant, wait=False) or not pulled.hush():
             return
         execute(conn, f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
         state.first = FirstLoad(conn, tenant, state.source_seq, missing, portion=PORTION_BYTES)

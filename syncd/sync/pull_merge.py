@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from syncd import issues, journal
-from syncd.adapters.ports import PulledOrder, Recheck
+from syncd.adapters.ports import PulledOrder, Recheck, Rest
 from syncd.errors import DataError, SyncdError
 from syncd.journal import Entry
 from syncd.mappings.orders import OrdersMapping
@@ -66,6 +66,12 @@ class PullRun:
     problems: list[DataError] = field(default_factory=list)
     words: OrdersMapping | None = None
     """What the mapping of the base says of the words of orders."""
+    notes: list[DataError] = field(default_factory=list)
+    """What is to be told though nothing is wrong with what came."""
+    rests: list[Rest] = field(default_factory=list)
+    """What the base said of the records that it did not name."""
+    unread: dict[str, SyncdError] = field(default_factory=dict)
+    """Entities that the base could not give, and why."""
     first: FirstLoad | None = None
     careful: bool = False
     """Whether a first load is out of the question: it was tried."""
@@ -149,8 +155,11 @@ def _remove_absent(state: PullRun, name: str, *, staged: bool) -> int:
 
 def may_remove(state: PullRun, name: str) -> bool:
     """Whether what a set left out may be gone at all."""
-    if name not in state.whole or state.bad_counts.get(name):
-        return False
+    return name in state.whole and not state.bad_counts.get(name) and alone(state)
+
+
+def alone(state: PullRun) -> bool:
+    """Whether no other infobase may have given records of this company."""
     row = one(state.conn, "SELECT count(*) AS n FROM infobase WHERE tenant = %(t)s", t=state.claim.tenant)
     return row is not None and row["n"] <= 1
 
@@ -174,6 +183,7 @@ def _freshen(conn: Conn, tenant: str, entity: str) -> None:
 def _journal(state: PullRun, outcome: journal.Outcome, counters: dict[str, dict[str, int]]) -> None:
     problem = state.problems[0] if state.problems else None
     row = entry(state.plan, outcome, problem, counters)
+    row.path = ", ".join(state.unread) or None
     dropped = sum(state.bad_counts.values()) - len(state.bad)
     notes = [problem.text() for problem in state.problems[1:]]
     if dropped > 0:
@@ -181,6 +191,7 @@ def _journal(state: PullRun, outcome: journal.Outcome, counters: dict[str, dict[
     row.detail = "\n".join(notes) or None
     issues.applied(state.conn, state.claim.tenant, state.stage.entities)
     parent = journal.write(state.conn, state.claim.tenant, row)
+    _tell_notes(state)
     children = []
     for bad in state.bad:
         child = entry(state.plan, "failed", bad.error)
@@ -188,6 +199,21 @@ def _journal(state: PullRun, outcome: journal.Outcome, counters: dict[str, dict[
         child.entity, child.key, child.path, child.line = bad.entity, bad.key, bad.path, bad.line
         children.append(child)
     journal.write_all(state.conn, state.claim.tenant, children)
+
+
+def _tell_notes(state: PullRun) -> None:
+    """A warning is a row of its own, and no issue; the journal holds it once for as long as it keeps its rows."""
+    for note in state.notes:
+        row = entry(state.plan, "partial", note)
+        row.path, row.counted = str(note.params.get("set") or "") or None, False
+        known = one(
+            state.conn,
+            """SELECT 1 AS x FROM journal WHERE tenant = %(t)s AND kind = 'pull' AND code = %(c)s
+                 AND infobase_id IS NOT DISTINCT FROM %(i)s AND path = %(p)s LIMIT 1""",
+            t=state.claim.tenant, c=note.code, i=row.infobase_id, p=row.path,
+        )  # fmt: skip
+        if known is None:
+            journal.write(state.conn, state.claim.tenant, row)
 
 
 def entry(

@@ -1,4 +1,5 @@
-"""A pull: ask a base for entities, stage, merge what changed, journal with counters. All or nothing for each run.
+"""A pull: ask a base for entities, stage, merge what changed, journal with counters. All or nothing for each run, but
+for whole sets that the base cannot give (``pull_unread``).
 
 A worker that dies leaves nothing half done: staging lives in temporary tables, and merge, journal and the run's end are
 one transaction, guarded by the lease. An answer that is not understood is an error, never an empty set; a set with
@@ -18,8 +19,8 @@ import structlog
 
 from syncd import journal
 from syncd.adapters.http_pull import HttpPuller
-from syncd.adapters.ports import Gone, Pulled, PulledOrder, Puller
-from syncd.errors import ConfigError, DataError, MappingError, Refused, SyncdError, TransportError
+from syncd.adapters.ports import Gone, Item, NotAtHand, Pulled, PulledOrder, Puller, Rest
+from syncd.errors import ConfigError, DataError, MappingError, Refused, RemoteError, SyncdError, TransportError
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Record
 from syncd.schedules import plan as planning
@@ -33,12 +34,13 @@ from syncd.store.endpoints import Endpoint
 from syncd.store.first_load import Repeated
 from syncd.store.merge import prepare
 from syncd.store.stage import Stage
-from syncd.sync import pull_first, pull_orders
+from syncd.sync import pull_first, pull_orders, pull_unread
 from syncd.sync.ahead import Ahead
 from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.odata_pull import OdataPuller
 from syncd.sync.pull_merge import PullRun, Result, entry, may_remove, merge, refuse, too_much
+from syncd.sync.pull_rest import state_rest
 from syncd.sync.reading import LeaseLost, Stopping
 from syncd.sync.spool import Spool
 
@@ -79,8 +81,8 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
             state = PullRun(ctx, claim, plan, conn, side, Stage(conn, ahead=True), orders, stopping, _place(side))
             try:
                 return _run(state, plan.endpoint)
-            except Repeated:
-                log.info("a first pull is read anew: a row is there already", schedule=claim.schedule)
+            except (Repeated, NotAtHand) as why:
+                log.info("a first pull is read anew", schedule=claim.schedule, why=type(why).__name__, of=str(why))
                 conn.execute("DISCARD TEMP")
                 stage = Stage(conn, ahead=True)
                 orders.rewind(0)
@@ -171,6 +173,7 @@ def _ask(state: PullRun, puller: Puller, writing: ExitStack) -> None:
         state.stage.begin_file(0)
         _read(state, "", puller.changes())
         state.stage.flush()
+        state_rest(state)
         came = state.stage.entities | state.gone.keys() | state.bad_counts.keys()
         state.entities = tuple(name for name in ENTITIES if name in came)
         return
@@ -179,12 +182,31 @@ def _ask(state: PullRun, puller: Puller, writing: ExitStack) -> None:
     given = tuple(name for name in state.plan.entities if puller.gives(name))
     state.entities = given or state.plan.entities
     for number, entity in enumerate(state.entities):
-        state.entity = entity
-        state.stage.begin_file(number)
-        pulled = puller.pull(entity, known.get(entity))
-        last = number == len(state.entities) - 1 and not state.rechecks
-        _read(state, entity, pulled, partial(pull_first.begin, state, pulled, writing) if last else None)
+        last = number == len(state.entities) - 1 and not state.rechecks and not state.unread
+        _ask_one(state, puller, entity, number, known.get(entity), writing if last else None)
+    failed = [entity for entity, error in state.unread.items() if isinstance(error, RemoteError)]
+    if len(failed) < len(state.entities):
+        for number, entity in enumerate(failed, len(state.entities)):  # it may have been a bad moment
+            del state.unread[entity]
+            _ask_one(state, puller, entity, number, known.get(entity), None)
+    pull_unread.leave_out(state)
     _recheck(state)
+
+
+def _ask_one(
+    state: PullRun, puller: Puller, entity: str, number: int, cursor: str | None, writing: ExitStack | None
+) -> None:
+    """Read one entity into the stage as its file ``number``, unless the base cannot give it while it gives others."""
+    state.entity = entity
+    state.stage.begin_file(number)
+    try:
+        pulled = puller.pull(entity, cursor)
+        _read(state, entity, pulled, partial(pull_first.begin, state, pulled, writing) if writing else None)
+    except SyncdError as error:
+        if not pull_unread.of_one_set(error) or len(state.entities) == 1 or state.first is not None:
+            raise
+        log.warning("a set could not be read", schedule=state.plan.name, entity=entity, code=error.code)
+        pull_unread.forget(state, entity, number, error)
 
 
 def _say_committed(state: PullRun, puller: Puller) -> None:
@@ -202,6 +224,7 @@ def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] 
         state.whole.add(entity)
         if pulled.recheck is not None:
             state.rechecks[entity] = pulled.recheck
+    state.notes += pulled.notes()
     following = pulled.cursor()
     if following is not None:
         state.cursors[entity] = following
@@ -210,7 +233,7 @@ def _read(state: PullRun, entity: str, pulled: Pulled, each: Callable[[], None] 
 def _take_all(
     state: PullRun,
     entity: str,
-    source: Iterator[Sequence[Record | BadRecord | Gone | PulledOrder]],
+    source: Iterator[Sequence[Item]],
     each: Callable[[], None] | None = None,
 ) -> None:
     """Stage all pages; ``each`` is called after every one."""
@@ -240,10 +263,15 @@ def _recheck(state: PullRun) -> None:
             continue
         absent = gone.absent(state.conn, name, **where)
         if absent:
-            _take_all(state, name, recheck(absent))
+            try:
+                _take_all(state, name, recheck(absent))
+            except SyncdError as error:
+                if not pull_unread.of_one_set(error):
+                    raise
+                pull_unread.nothing_gone(state, name, error)
 
 
-def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone | PulledOrder]) -> None:
+def _take(state: PullRun, items: Sequence[Item]) -> None:
     records = [item for item in items if isinstance(item, Record)]
     for item, error in state.stage.add_all(records):
         key = "/".join(map(str, item.key))
@@ -253,10 +281,13 @@ def _take(state: PullRun, items: Sequence[Record | BadRecord | Gone | PulledOrde
         _take_others(state, [item for item in items if not isinstance(item, Record)])
 
 
-def _take_others(state: PullRun, items: Sequence[BadRecord | Gone | PulledOrder]) -> None:
+def _take_others(state: PullRun, items: Sequence[BadRecord | Gone | Rest | PulledOrder]) -> None:
     for item in items:
         if isinstance(item, Gone):
             state.gone.setdefault(item.entity, []).append(item.key[0])
+            continue
+        if isinstance(item, Rest):
+            state.rests.append(item)
             continue
         state.records += 1
         if isinstance(item, PulledOrder):

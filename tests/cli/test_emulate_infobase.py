@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import pytest
 from click.testing import CliRunner
 
 from syncd.cli.emulate_infobase import infobase
@@ -33,7 +34,7 @@ def running(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def test_a_base_answers_until_it_is_interrupted_and_says_what_it_heard() -> None:
-    with running("-v", "--fault", "GET/Catalog_Валюты:crash@2") as (url, process):
+    with running("-v", "--faults", "GET/Catalog_Валюты:crash@2") as (url, process):
         statuses = [httpx.get(f"{url}Catalog_Валюты", auth=("odata", "odata")).status_code for _ in range(3)]
         httpx.post(f"{url}Catalog_Партнеры?$format=json", auth=("odata", "odata"), json={"Выдумка": 1})
         process.send_signal(signal.SIGINT)
@@ -44,6 +45,13 @@ def test_a_base_answers_until_it_is_interrupted_and_says_what_it_heard() -> None
     assert "200: 2" in said
     assert "201: 1" in said
     assert "Catalog_Партнеры.Выдумка" in said
+
+
+@pytest.mark.parametrize("option", ["--fault", "--faults"])
+def test_faults_are_named_in_the_singular_or_in_the_plural(option: str) -> None:
+    with running(option, "GET/Catalog_Валюты:crash@1", option, "GET/Catalog_Склады:crash@1") as (url, _process):
+        asked = [httpx.get(f"{url}{name}", auth=("odata", "odata")) for name in ("Catalog_Валюты", "Catalog_Склады")]
+    assert [answer.status_code for answer in asked] == [500, 500]
 
 
 def test_the_small_firm_asks_for_the_given_password() -> None:

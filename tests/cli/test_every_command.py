@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -83,13 +84,27 @@ def test_json_is_one_document_and_jsonl_a_document_a_line(run: Run, db: Database
     assert all(isinstance(json.loads(line), list | dict) for line in lines)
 
 
-@pytest.mark.parametrize("words", UNKNOWN)
-def test_what_is_not_there_is_said_in_a_sentence_with_exit_code_3(run: Run, db: Database, words: str) -> None:
+def _given(words: str) -> list[str]:
+    """The arguments of a command about something that is not there."""
     given = ["nobody-has-this"]
     for parameter in ALL[words].params:
         if isinstance(parameter, click.Option) and (parameter.name in {"yes", "reason"} or parameter.required):
             given += [parameter.opts[-1]] if parameter.is_flag else [parameter.opts[-1], "x"]
-    ran = run(*words.split(), *given)
+    return given
+
+
+@pytest.mark.parametrize("words", UNKNOWN)
+def test_what_is_not_there_is_said_in_a_sentence_with_exit_code_3(run: Run, db: Database, words: str) -> None:
+    ran = run(*words.split(), *_given(words))
     assert (ran.code, ran.out) == (3, ""), ran.err
     assert ran.err.startswith("E305 ")
     assert "nobody-has-this" in ran.err
+
+
+@pytest.mark.parametrize("words", UNKNOWN)
+def test_who_asks_for_what_is_not_there_is_told_what_to_type(run: Run, db: Database, words: str) -> None:
+    ran = run("--lang", "ru", *words.split(), *_given(words))
+    shown = re.findall(r"`syncd (.+?)`", ran.err)
+    assert shown, ran.err
+    for line in shown:
+        assert run(*shlex.split(line)).code == 0, line

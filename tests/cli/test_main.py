@@ -58,7 +58,7 @@ def test_the_journal_is_shown_by_a_real_process(db: Database, tmp_path: Path) ->
 def test_an_error_is_one_message_with_its_code_and_no_traceback(db: Database, tmp_path: Path) -> None:
     ran = process(tmp_path, "journal", "show", "ffffffff")
     assert (ran.returncode, ran.stdout) == (3, "")
-    assert ran.stderr == "E305 Exchange 'ffffffff' was not found.\n"
+    assert ran.stderr == "E305 Exchange 'ffffffff' was not found. What there is: `syncd journal tail`.\n"
 
 
 @pytest.mark.parametrize("noun", cli.NOUNS)

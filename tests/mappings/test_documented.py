@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal, getcontext
 from pathlib import Path
 
 import pytest
+import simpleeval
 
 from syncd.errors import CATALOGUE
+from syncd.mappings.bounds import DIGITS, fits
 from syncd.mappings.cases import read_cases, run_cases
 from syncd.mappings.check import check
-from syncd.mappings.expression import FUNCTIONS
+from syncd.mappings.expression import FUNCTIONS, NODES_LIMIT, TEXT_LIMIT, BadExpression, Failed, parse
 from syncd.mappings.language import Rule, Source
 from syncd.mappings.lint import lint
 from tests.mappings.bases import edmx
@@ -59,3 +62,20 @@ def test_every_key_error_and_function_is_explained(page: Path) -> None:
     assert {name for name in FUNCTIONS if f"`{name}`" not in text} == set()
     keys = {f.alias or name for model in (Rule, Source) for name, f in model.model_fields.items() if not f.exclude}
     assert {key for key in keys if not re.search(rf"[`{{, ]{key}[`:]", text)} == set()
+
+
+@each_page
+def test_the_bounds_that_the_guides_state_are_those_in_force(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for bound in (TEXT_LIMIT, NODES_LIMIT, DIGITS, (1 << 63) - 1, simpleeval.MAX_STRING_LENGTH, getcontext().prec):
+        assert re.search(rf"\b{bound}\b", text), bound
+    longest = "+".join(["Цена"] * 75)
+    assert parse(longest).run(*[1])
+    for text in ("+".join(["Цена"] * 76), "Цена" + " " * 2000 + "+ 1"):
+        with pytest.raises(BadExpression):
+            parse(text)
+    computed = parse("Цена * Количество / 3")(lambda _name: Decimal("1e999"))
+    assert not fits(computed)
+    with pytest.raises(Failed):
+        parse("a + b")(lambda _name: "x" * 50_001)
+    assert len(str(parse("1 / x")(lambda _name: 3)).removeprefix("0.")) == 28

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from syncd.emulator.odata import OdataBase
+from syncd.store import access
 from syncd.sync.context import Context
-from tests.sync.test_odata_pulls import GOODS, Trade, ctx, node, opened, trade
+from tests.sync.test_odata_pulls import GOODS, TENANT, Trade, ctx, node, opened, trade
 
 __all__ = ["ctx", "trade"]
 
@@ -29,6 +32,19 @@ offers:
     when: Description != "Без кода"
     changed_by: ДатаИзменения
     fields: {id: Ref_Key, product_id: Ref_Key, variant_id: {value: ""}, barcodes: {from: Артикул, combine: list}}
+"""
+
+ORDERS = "Document_ЗаказПокупателя"
+BY_ORDERS = """
+settlements:
+  from: Document_ЗаказПокупателя
+  parameters: null
+  changed_by: ДатаИзменения
+  fields:
+    contract_id: {value: ""}
+    currency: {value: RUB}
+    debt: {from: СуммаДокумента, combine: sum}
+    advance: null
 """
 
 
@@ -190,7 +206,7 @@ def test_a_barcode_that_could_not_be_read_takes_none_away(trade: Trade) -> None:
     assert barcodes(trade, offer) == [code]
 
 
-def test_what_only_changed_says_nothing_of_what_is_no_more(small: Trade) -> None:
+def test_a_read_of_what_changed_reads_all_that_adds_up(small: Trade) -> None:
     small.publish(BY_CHANGE)
     small.set('{"mapping": "mine"}')
     result = small.pull()
@@ -201,8 +217,101 @@ def test_what_only_changed_says_nothing_of_what_is_no_more(small: Trade) -> None
     small.base.change(GOODS, offer, {"Description": "Без кода", "ДатаИзменения": newest})
     small.pull()
     assert small.one("SELECT name FROM offers WHERE id = %(i)s", i=offer) == "Без кода"
-    assert barcodes(small, offer) == [code], "a part was read"
-    with small.ctx.db.transaction() as conn:
-        conn.execute("DELETE FROM schedule_run")
-    small.pull()
-    assert barcodes(small, offer) == [], "all was read"
+    assert barcodes(small, offer) == [], "all of the barcodes were read"
+
+
+def orders_add_up(small: Trade, extends: str = "extends: unf") -> dict[str, Any]:
+    """Debts are the sums of orders; what they are now."""
+    small.publish(f"{extends}\n{BY_ORDERS}")
+    rows = small.base.rows(ORDERS)
+    sums: dict[str, Any] = {}
+    for row in rows:
+        sums[str(row["Контрагент_Key"])] = sums.get(str(row["Контрагент_Key"]), 0) + Decimal(str(row["СуммаДокумента"]))
+    return sums
+
+
+def debts(small: Trade) -> dict[str, Any]:
+    found = small.found("SELECT counterparty_id, debt FROM settlements WHERE deleted_at IS NULL")
+    return {row["counterparty_id"]: row["debt"] for row in found}
+
+
+def change_an_order(small: Trade) -> None:
+    """Another customer's from now on, who has orders of his own."""
+    rows = small.base.rows(ORDERS)
+    (many, _), (other, _) = Counter(row["Контрагент_Key"] for row in rows).most_common(2)
+    row = next(row for row in rows if row["Контрагент_Key"] == many)
+    changed = {"Контрагент_Key": other, "ДатаИзменения": "2036-01-01T00:00:00"}
+    small.base.change(ORDERS, str(row["Ref_Key"]), changed)
+
+
+def test_a_sum_whose_one_part_changed_is_no_partial_sum(small: Trade) -> None:
+    before = orders_add_up(small)
+    small.set('{"mapping": "mine"}')
+    assert small.pull("settlements").outcome == "ok", small.found("SELECT code, path, params FROM journal")
+    assert debts(small) == before
+    change_an_order(small)
+    small.pull("settlements")
+    assert debts(small) == orders_add_up(small) != before
+
+
+def test_changes_of_one_object_keep_the_sum_of_all(small: Trade) -> None:
+    by_changes(small)
+    plan = next(name for name in small.base.store.tables if name.startswith("ExchangePlan_"))
+    before = orders_add_up(small, f"extends: unf\nexchange_plan: {plan}")
+    small.pull("settlements")
+    small.pull("changes")
+    assert debts(small) == before
+    change_an_order(small)
+    small.pull("changes")
+    assert debts(small) == orders_add_up(small) != before
+
+
+def test_changes_say_that_the_last_barcode_is_gone(trade: Trade) -> None:
+    node(trade)
+    trade.pull()
+    trade.pull("changes")
+    before = trade.found("SELECT id, barcodes FROM offers ORDER BY id")
+    offer = take_away(trade, lone_barcode(trade))
+    result = trade.pull("changes")
+    assert result.outcome == "ok", trade.found("SELECT code, params FROM journal")
+    assert barcodes(trade, offer) == []
+    assert (result.counters["offer"]["updated"], result.counters["offer"]["removed"]) == (1, 0)
+    after = trade.found("SELECT id, barcodes FROM offers ORDER BY id")
+    assert [row for row in after if row["id"] != offer] == [row for row in before if row["id"] != offer]
+
+
+def test_changes_of_a_hidden_view_take_no_barcode_away(trade: Trade) -> None:
+    node(trade)
+    trade.pull()
+    trade.pull("changes")
+    trade.set('{"allowed_only": true}')
+    code = lone_barcode(trade)
+    offer = take_away(trade, code)
+    trade.pull("changes")
+    assert barcodes(trade, offer) == [code]
+
+
+def test_changes_of_one_of_two_bases_take_no_barcode_of_the_other_away(trade: Trade) -> None:
+    node(trade)
+    trade.pull()
+    trade.pull("changes")
+    with trade.ctx.db.transaction() as conn:
+        access.add_infobase(conn, TENANT, "other", "1d", "x", dialect="auto", zone="Europe/Moscow")
+    code = lone_barcode(trade)
+    offer = take_away(trade, code)
+    trade.pull("changes")
+    assert barcodes(trade, offer) == [code]
+
+
+def test_changes_do_not_take_most_barcodes_away_unasked(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(trade.ctx.settings.imports.__dict__, "removal_limit_records", 3)
+    node(trade)
+    trade.pull()
+    trade.pull("changes")
+    before = trade.found("SELECT id, barcodes FROM offers ORDER BY id")
+    for row in trade.base.rows(BARCODES)[1:]:
+        with trade.base.store.transaction():
+            trade.base._writer.delete(trade.base.store.schema.sets[BARCODES], (str(row["Штрихкод"]),))
+    assert trade.pull("changes").outcome == "partial"
+    assert trade.found("SELECT id, barcodes FROM offers ORDER BY id") == before
+    assert trade.one("SELECT params->>'entity' FROM journal WHERE code = 'E967'") == "offer.barcodes"

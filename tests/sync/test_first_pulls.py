@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from psycopg.pq import TransactionStatus
 
 from syncd.adapters.odata import streaming
-from syncd.adapters.ports import Pulled
+from syncd.adapters.odata.client import Client
+from syncd.adapters.ports import NotAtHand, Pulled
 from syncd.store import runs, stage
 from syncd.store.db import execute, one
 from syncd.store.first_load import FirstLoad, Repeated
 from syncd.sync import pull_first, pulls
-from syncd.sync.odata_read import SourceReader
+from syncd.sync.odata_read import Books, SourceReader
 from syncd.sync.pull_merge import PullRun
 from tests.sync.test_odata_pulls import TENANT, Trade, ctx, trade
 
@@ -197,6 +198,47 @@ def test_while_references_are_asked_for_nothing_is_written(
     assert trade.pull("prices").outcome == "ok"
     assert len(portions.moved) == 1, "all at the end"
     assert prices(trade) == ordinary_prices(trade)
+
+
+def test_a_reference_met_late_is_not_asked_for_while_rows_are_held(
+    trade: Trade, portions: Portions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another currency in the last rows: 1C would be asked for it in the middle of the transaction that writes."""
+    currency = trade.base.create("Catalog_Валюты", {"Description": "USD", "Code": "840"})
+    register = "InformationRegister_ЦеныНоменклатуры"
+    last = list(trade.base.store.tables[register].rows())[-1]
+    records = cast("list[dict[str, Any]]", last["RecordSet"])
+    with trade.base.store.transaction():
+        changed = [*records[:-1], {**records[-1], "Валюта_Key": currency["Ref_Key"]}]
+        trade.base.store.put(register, cast("Any", {**last, "RecordSet": changed}))
+    writes: list[bool] = []
+    get = Books._get
+
+    def watched(self: Books, missing: Any) -> None:
+        with trade.ctx.db.transaction() as conn:
+            writing = one(conn, """SELECT count(*) AS n FROM pg_locks
+                                   WHERE relation = 'prices'::regclass AND mode = 'RowExclusiveLock'""")  # fmt: skip
+        writes.append(bool(writing and writing["n"]))
+        get(self, missing)
+
+    monkeypatch.setattr(Books, "_get", watched)
+    result = trade.pull("prices")
+    found = prices(trade)
+    assert result.outcome == "ok", trade.found("SELECT code, params FROM journal")
+    assert {row["currency"] for row in found} == {"RUB", "USD"}
+    assert len(writes) > 2, "it was met late, and all was read anew"
+    assert not any(writes)
+    assert ordinary_prices(trade) == found
+
+
+def test_while_the_base_is_being_asked_nothing_begins_to_be_written() -> None:
+    books = Books(cast("Client", None))
+    with books._asking:
+        assert not books.hush()
+    assert books.hush()
+    books.find("Catalog_Валюты", "1")
+    with pytest.raises(NotAtHand):
+        books.fetch()
 
 
 def test_while_another_merges_nothing_is_written(

@@ -13,7 +13,7 @@ from syncd.adapters.odata import describe
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.endpoint import Endpoint as Address
 from syncd.config import Settings
-from syncd.emulator.odata import Fault, OdataBase
+from syncd.emulator.odata import Fault, Manners, OdataBase
 from syncd.queue.broker import Doorbell
 from syncd.schedules import rows
 from syncd.schedules.plan import Plan, plans
@@ -87,9 +87,11 @@ def ctx(database_url: str) -> Iterator[Context]:
 
 
 @contextmanager
-def opened(ctx: Context, tmp_path: Path, preset: str, size: int) -> Iterator[Trade]:
+def opened(
+    ctx: Context, tmp_path: Path, preset: str, size: int, manners: Manners | None = None
+) -> Iterator[Trade]:  # fmt: skip
     """An emulated base of a preset's shape, known and bound, whose mapping is that preset."""
-    with OdataBase(preset, seed=1, size=size).running() as base:
+    with OdataBase(preset, seed=1, size=size, manners=manners).running() as base:
         with Client(Address(base.url, base.user, base.password)) as client:
             known = describe.metadata(client)
         with ctx.db.transaction() as conn:

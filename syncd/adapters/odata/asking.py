@@ -39,13 +39,15 @@ class Ask:
         """Since it was sent."""
         return round((time.monotonic() - self.begun) * 1000)
 
-    def chunks(self, response: httpx.Response, limit: int) -> Iterator[bytes]:
-        """The body, within its time and size: a server that drips would else hold a connection for ever."""
+    def chunks(self, response: httpx.Response, limit: int, setting: str) -> Iterator[bytes]:
+        """The body, within its time and size: a server that drips would else hold a connection for ever. ``setting``
+        is what raises the limit.
+        """
         size = 0
         for chunk in response.iter_bytes():  # as it comes: with a size, httpx would wait for that much
             size += len(chunk)
             if size > limit:
-                raise self.lost(TransportError("E836", asked=self.asked, limit=limit))
+                raise self.lost(TransportError("E836", asked=self.asked, limit=limit, setting=setting))
             if time.monotonic() - self.begun > self.seconds:
                 raise self.lost(TransportError("E802", asked=self.asked, detail=f"> {self.seconds:g} s"))
             yield chunk
@@ -69,7 +71,7 @@ def check(response: httpx.Response, body: bytes, ask: Ask) -> None:
 
 def kept(response: httpx.Response, ask: Ask, limit: int) -> IO[bytes]:
     """The body in a file, from its beginning; on disk where it is large. Raises as ``check`` does."""
-    chunks = ask.chunks(response, limit)
+    chunks = ask.chunks(response, limit, "max_kept_bytes")
     if not response.is_success:
         check(response, b"".join(chunks), ask)
     body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is the caller's

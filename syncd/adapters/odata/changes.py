@@ -17,7 +17,7 @@ from uuid import UUID
 
 from lxml import etree
 
-from syncd.adapters.odata import answers, atom
+from syncd.adapters.odata import answers, atom, following
 from syncd.adapters.odata.answers import Record
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.literals import name, ref
@@ -27,8 +27,6 @@ from syncd.i18n import tr
 
 IN_MEMORY: Final = 8 * 1024 * 1024
 """Bytes of a packet that are kept in memory; larger ones go to a temporary file."""
-LIMIT: Final = 2 * 1024 * 1024 * 1024
-"""Bytes a packet may have: a node on which a whole base was registered sends it all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,15 @@ class Packet:
 
 
 @contextmanager
-def select(client: Client, node: Node, *, limit: int = LIMIT) -> Iterator[Packet]:
+def select(client: Client, node: Node, *, limit: int | None = None) -> Iterator[Packet]:
     """Ask for what changed; within the ``with``: apply it, commit, then ``confirm``.
 
     What is not confirmed comes again. Raises ConfigError E835 for a node that is none, TransportError E836 above
-    ``limit`` bytes.
+    ``limit`` bytes, by default those of the endpoint.
     """
     number = received(client, node) + 1
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+        limit = client.endpoint.max_kept_bytes if limit is None else limit
         size = client.download("POST", "SelectChanges", _point(client, node, number), body, kind="changes", limit=limit)
         if size == 0:
             raise TransportError("E809", detail="SelectChanges")
@@ -125,7 +124,8 @@ def received(client: Client, node: Node) -> int:
 
 def nodes(client: Client, plan: str) -> list[Record]:
     """Nodes of a plan that can be read from: all but the base itself."""
-    listed = answers.page(client.get(name(plan), {"$select": "Ref_Key,Code,Description,ReceivedNo,ThisNode"})).records
+    body = client.get(name(plan), {"$select": "Ref_Key,Code,Description,ReceivedNo,ThisNode"})
+    listed = following.whole(client, body)
     return [node for node in listed if node.get("ThisNode") is not True]
 
 

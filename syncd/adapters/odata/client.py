@@ -127,7 +127,7 @@ class Client:
 
         def ask(headers: Mapping[str, str], added: str) -> IO[bytes]:
             with self._response("GET", path, query, kind, headers=headers, added=added, content=b"") as (response, ask):
-                return kept(response, ask, self.endpoint.max_answer_bytes)
+                return kept(response, ask, self.endpoint.max_kept_bytes)
 
         return self._patiently(path, kind, None, ask)
 
@@ -188,7 +188,7 @@ class Client:
         with self._response(method, path, query, kind, headers=headers, added="", content=b"") as (response, ask):
             head = b""
             size = 0
-            for chunk in ask.chunks(response, limit):
+            for chunk in ask.chunks(response, limit, "max_kept_bytes"):
                 head = head if len(head) > 2048 else head + chunk
                 target.write(chunk)
                 size += len(chunk)
@@ -210,7 +210,7 @@ class Client:
             response,
             ask,
         ):
-            body = b"".join(ask.chunks(response, self.endpoint.max_answer_bytes))
+            body = b"".join(ask.chunks(response, self.endpoint.max_answer_bytes, "max_answer_bytes"))
             check(response, body, ask)
             return body
 

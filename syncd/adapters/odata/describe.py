@@ -29,7 +29,7 @@ def changed(client: Client, known: str) -> Metadata | None:
     Raises as ``metadata`` does.
     """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
-        limit = client.endpoint.max_answer_bytes
+        limit = client.endpoint.max_kept_bytes
         client.download("GET", "$metadata", None, body, kind="metadata", limit=limit)
         body.seek(0)
         if known and hashlib.file_digest(body, hashlib.sha256).hexdigest() == known:

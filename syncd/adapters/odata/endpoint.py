@@ -21,6 +21,9 @@ Kind = Literal["ping", "read", "table", "changes", "metadata", "write", "confirm
 
 SERVICE: Final = "standard.odata"
 MAX_URL: Final = 6000
+MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+MAX_KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
+"""200,000 goods with three prices are some 300 MB; a node on which a whole base was registered sends it all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,9 @@ class Endpoint:
 
     ``concurrency``: requests at once, over all clients of this process; never above the publication's poolSize, for
     each may take a licence. ``ca``: a file of certificates to trust besides the usual ones. ``max_url``: characters of
-    path and query that the web server takes. ``max_answer_bytes``: what one answer may have. ``zone``: of the base's
-    clock. Raises ConfigError E838 for what cannot be right.
+    path and query that the web server takes. ``max_answer_bytes``: what one answer may have that is read into memory,
+    ``max_kept_bytes``: one that is read into a file (a table, a packet of changes). ``zone``: of the base's clock.
+    Raises ConfigError E838 for what cannot be right.
     """
 
     url: str
@@ -65,7 +69,8 @@ class Endpoint:
     allowed_only: bool = False
     format: Format = "nometadata"
     max_url: int = MAX_URL
-    max_answer_bytes: int = 256 * 1024 * 1024
+    max_answer_bytes: int = MAX_ANSWER_BYTES
+    max_kept_bytes: int = MAX_KEPT_BYTES
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:
@@ -102,7 +107,8 @@ class Endpoint:
 def configured(
     address: str, settings: Mapping[str, Any], password: str | None, *, zone: str, concurrency: int, seconds: float
 ) -> Endpoint:
-    """An endpoint as it is stored: ``settings`` may have login, ca, proxy, session, format, allowed_only, max_url.
+    """An endpoint as it is stored: ``settings`` may have login, ca, proxy, session, format, allowed_only, max_url,
+    max_answer_bytes, max_kept_bytes.
 
     ``seconds`` is the time for a read or a write of an order; tables, changes and metadata keep their longer ones.
     Raises ConfigError E838.
@@ -114,6 +120,8 @@ def configured(
         ca=Path(settings["ca"]) if settings.get("ca") else None, proxy=settings.get("proxy") or None,
         concurrency=concurrency, session=session, format=format_,
         allowed_only=bool(settings.get("allowed_only")), max_url=int(settings.get("max_url") or MAX_URL),
+        max_answer_bytes=int(settings.get("max_answer_bytes") or MAX_ANSWER_BYTES),
+        max_kept_bytes=int(settings.get("max_kept_bytes") or MAX_KEPT_BYTES),
         timeouts=Timeouts(read=seconds, write=seconds),
     )  # fmt: skip
 

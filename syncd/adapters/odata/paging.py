@@ -16,6 +16,8 @@ Key: TypeAlias = Any
 
 BACK: Final = 3
 """Pages to go back, at most, to find a row that has moved."""
+FRUITLESS: Final = 3
+"""Pages in a row without a new row that may claim that more follows."""
 
 
 class Overlap:
@@ -35,6 +37,14 @@ class Overlap:
         self.last: Key | None = None if last is None else last if len(key) > 1 else last[0]
         self._recent: dict[Key, None] = {} if self.last is None else {self.last: None}
         self._back = 0
+        self._fruitless = 0
+
+    def narrow(self) -> bool:
+        """Ask for half as much from now on: the page was too large. ``False`` where it cannot be less."""
+        if self.size <= 1:
+            return False
+        self.size //= 2
+        return True
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -62,7 +72,10 @@ class Overlap:
             start((self.taken + fresh - 1, self.size + 1))
 
     def take(self, page: Page) -> list[Record]:
-        """The new rows of the page that was asked for with ``skip`` and ``top``: those after the last known one."""
+        """The new rows of the page that was asked for with ``skip`` and ``top``: those after the last known one.
+
+        Raises TransportError E809 where pages without a new row go on to claim that more follows.
+        """
         records = page.records
         begun = self.skip
         more = len(records) >= self.top or page.next is not None
@@ -78,6 +91,9 @@ class Overlap:
         self._back = 0
         self.taken = begun + len(records)
         self.ended = not more
+        self._fruitless = 0 if keys[at + 1 :] or self.ended else self._fruitless + 1
+        if self._fruitless >= FRUITLESS:
+            raise TransportError("E809", detail=f"odata.nextLink, 0 x {FRUITLESS}")
         self._remember(keys[at + 1 :])
         return records[at + 1 :]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
-from syncd.adapters.odata import answers, failures
+from syncd.adapters.odata import answers, failures, following
 from syncd.adapters.odata.answers import Page, Record, Types, Wanted
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.filters import MAX_ENCODED, Filter, all_of, batches, equals
@@ -82,11 +82,18 @@ class Pull:
                 self.partial.add(reason)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Batch]:
-        """Pages in order; the next one is fetched while the caller works. At the end the rows are counted."""
+        """Pages in order; the next one is fetched while the caller works. At the end the rows are counted. A page that
+        is too large is asked for by halves.
+        """
         overlap = Overlap(self.key, self.page_size, self.after.taken if self.after else 0, self._last())
         ahead = Ahead(self._page)
         while not overlap.ended:
-            page = ahead.get(overlap.skip, overlap.top)
+            try:
+                page = ahead.get(overlap.skip, overlap.top)
+            except TransportError as error:
+                if error.code != "E836" or not overlap.narrow():
+                    raise
+                continue
             overlap.expect(page, lambda following: ahead.start(*following))
             fresh = overlap.take(page)
             if overlap.shifted:
@@ -115,9 +122,18 @@ class Pull:
                 query["allowedOnly"] = "true"
             query |= expanded(self.expand)
             try:
-                return answers.page(ask(self.client, self.set_name, query, self._fields()), self.types, self.wanted)
+                body = ask(self.client, self.set_name, query, self._fields())
+                return self._filled(answers.page(body, self.types, self.wanted), top)
             except failures.UnknownName as error:
                 self._drop(error)
+
+    def _filled(self, page: Page, top: int) -> Page:
+        """A page that a gateway cut short, with what its links lead to."""
+        for more in following.rest(self.client, page, types=self.types, wanted=self.wanted):
+            page = Page(page.records + more.records, page.count, more.next)
+            if len(page.records) >= top:
+                break
+        return page
 
     def _fields(self) -> list[str]:
         return selected([*self.key, *self.select], self.dropped)
@@ -168,7 +184,7 @@ def get(client: Client, set_name: str, of: UUID | str | dict[str, Value], select
             return None
     assert isinstance(of, dict)
     condition = all_of(*(equals(part, value, client.endpoint.clock) for part, value in of.items()))
-    found = answers.page(ask(client, name(set_name), {"$filter": condition, "$top": "1"}, fields)).records
+    found = following.whole(client, ask(client, name(set_name), {"$filter": condition, "$top": "1"}, fields), most=1)
     return found[0] if found else None
 
 
@@ -177,7 +193,7 @@ def find(
 ) -> list[Record]:
     """A few objects that meet a condition, at most ``most``."""
     query = {"$filter": str(where), "$top": str(most)} | ({"$orderby": order} if order else {})
-    return answers.page(ask(client, name(set_name), query, selected(select))).records
+    return following.whole(client, ask(client, name(set_name), query, selected(select)), most=most)
 
 
 def fetch(
@@ -192,7 +208,7 @@ def fetch(
     allowed_only: bool = False,
 ) -> Iterator[list[Record]]:
     """Objects by their references, a few per request. Those that 1C does not have are simply not among them, nor those
-    that ``scope`` leaves out. Raises TransportError E809 for an answer that goes on elsewhere.
+    that ``scope`` leaves out.
     """
     fields = selected([field_name, *select]) if select else []
     used = len(in_query(f"{set_name}{','.join(fields)}{scope or ''}{','.join(expand)}")) + 200
@@ -201,7 +217,7 @@ def fetch(
         query = {"$filter": str(all_of(scope, condition))} | expanded(expand)
         if allowed_only:
             query["allowedOnly"] = "true"
-        yield answers.at_once(ask(client, name(set_name), query, fields))
+        yield following.whole(client, ask(client, name(set_name), query, fields))
 
 
 def present(client: Client, set_name: str, keys: Iterable[UUID | str]) -> set[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from syncd.adapters.odata import answers
+from syncd.adapters.odata import following
 from syncd.adapters.odata.answers import Record
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.filters import Filter
@@ -48,4 +48,5 @@ def rows(
         query["$select"] = ",".join(fields)
     if client.endpoint.allowed_only if allowed_only is None else allowed_only:
         query["allowedOnly"] = "true"
-    return answers.page(client.get(f"{name(register)}/{name(table)}({stated})", query, kind="table")).records
+    body = client.get(f"{name(register)}/{name(table)}({stated})", query, kind="table")
+    return following.whole(client, body, kind="table")

@@ -38,7 +38,8 @@ class Manners:
     live bases ignore If-Match. ``atom_only``: a platform before 8.3.6. ``bom``: JSON begins with one.
     ``length_required``: IIS, 411 for a write without Content-Length. ``language``: of the platform's messages. The rest
     is about sessions: requests at once, seconds to wait for a place (then 406), seconds a session stays warm, seconds
-    the first request takes, whether IBSession is heeded.
+    the first request takes, whether IBSession is heeded. ``refused_filters``: a ``$filter`` in which this regular
+    expression is found cannot be computed by the base.
     """
 
     ref_key_accepted: bool = False
@@ -52,6 +53,7 @@ class Manners:
     session_age: float = 20.0
     cold_start: float = 0.0
     manual_sessions: bool = False
+    refused_filters: str = ""
 
 
 class OdataBase:
@@ -98,6 +100,7 @@ class OdataBase:
             Service(
                 self.store, self._reader, self._writer, self.plans, lambda: self.url.rstrip("/"),
                 if_match_honoured=manners.if_match_honoured, atom_only=manners.atom_only, bom=manners.bom,
+                refused_filters=manners.refused_filters,
             ),
             self._root, user, password, self.faults,
             Sessions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from syncd.emulator.odata.refusals import (
     no_method,
     no_segment,
     no_set,
+    not_comparable,
     option_unreadable,
 )
 from syncd.emulator.odata.shaping import Metadata, key_text
@@ -75,6 +77,7 @@ class Service:
     if_match_honoured: bool = False
     atom_only: bool = False
     bom: bool = False
+    refused_filters: str = ""
 
     @property
     def _schema(self) -> Schema:
@@ -87,6 +90,8 @@ class Service:
         """
         found = options(asked.query)
         check_options(found)
+        if self.refused_filters and re.search(self.refused_filters, found.get("$filter", "")):
+            raise not_comparable(1)
         return _Request(self, asked, found).answer()
 
     def format_of(self, asked: Asked) -> Format:

@@ -417,7 +417,7 @@ def test_what_is_no_answer_is_not_kept(site: Site, client: Client, reply: Reply,
 def test_a_kept_answer_has_a_limit_and_is_asked_for_again_as_others_are(site: Site) -> None:
     site.answer = lambda _: Reply(b"", 406) if len(site.asked) < 3 else Reply(b'{"value":[]}' + b" " * 100_000)
     pauses: list[float] = []
-    settings = Endpoint(site.url, max_answer_bytes=50_000)
+    settings = Endpoint(site.url, max_kept_bytes=50_000)
     with Client(settings, sleep=pauses.append) as client, pytest.raises(TransportError, match="E836"):
         client.keep("Register/Balance()", kind="table")
     assert pauses == [1.0, 2.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from syncd.adapters.odata.answers import Page, Record
 from syncd.adapters.odata.paging import Ahead, Overlap
+from syncd.errors import TransportError
 
 
 def served(rows: list[int], skip: int, top: int) -> Page:
@@ -18,6 +20,11 @@ def served(rows: list[int], skip: int, top: int) -> Page:
 
 def numbers(records: list[Record]) -> list[int]:
     return [int(record["Ref_Key"]) for record in records]
+
+
+def for_ever(overlap: Overlap, page: Callable[[], Page]) -> None:
+    for _ in range(1000):
+        overlap.take(page())
 
 
 @given(st.integers(min_value=0, max_value=40), st.integers(min_value=1, max_value=7))
@@ -86,6 +93,22 @@ def test_a_short_page_with_a_next_one_is_not_the_end() -> None:
     overlap = Overlap(("Ref_Key",), 10)
     overlap.take(Page([{"Ref_Key": "1"}], next="more"))
     assert not overlap.ended
+
+
+@pytest.mark.parametrize("before", [[], ["1", "2"]])
+def test_empty_pages_that_promise_more_come_to_an_end(before: list[str]) -> None:
+    overlap = Overlap(("Ref_Key",), 2)
+    if before:
+        overlap.take(Page([{"Ref_Key": key} for key in before]))
+    with pytest.raises(TransportError, match="E809"):
+        for_ever(overlap, lambda: Page([], next="more"))
+    assert not overlap.ended
+
+
+def test_a_server_that_does_not_heed_skip_is_not_asked_for_ever() -> None:
+    overlap = Overlap(("Ref_Key",), 2)
+    with pytest.raises(TransportError, match="E809"):
+        for_ever(overlap, lambda: served(list(range(10)), 0, overlap.top))
 
 
 def test_the_next_page_is_fetched_while_this_one_is_worked_on() -> None:

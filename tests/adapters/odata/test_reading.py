@@ -11,7 +11,7 @@ import pytest
 
 from syncd.adapters.odata import describe, failures, reading
 from syncd.adapters.odata.client import Client
-from syncd.adapters.odata.endpoint import Endpoint
+from syncd.adapters.odata.endpoint import Endpoint, configured
 from syncd.adapters.odata.filters import equals
 from syncd.adapters.odata.reading import Cursor, Pull
 from syncd.emulator.odata import Fault, Manners, OdataBase
@@ -205,6 +205,38 @@ def test_the_next_page_is_under_way_while_this_one_is_worked_on(site: Site, clie
     site.wait(2)
     assert site.asked[1].query["$skip"] == "9"
     list(batches)
+
+
+def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(site: Site) -> None:
+    whole = Set(200)
+    for row in whole.rows:
+        row["Text"] = "х" * 100
+    site.answer = whole
+    with Client(Endpoint(site.url, max_answer_bytes=5_000)) as client:
+        pull = Pull(client, "Catalog_X", ["N", "Text"], page_size=100)
+        assert numbers(pull) == list(range(200))
+    assert pull.partial == set()
+    asked = [int(one.query["$top"]) for one in site.asked if "$top" in one.query]
+    assert asked[:4] == [100, 50, 25, 12]
+    assert len(asked) < 30, "it stays with what fits"
+
+
+def test_a_row_that_is_too_large_names_the_setting_to_raise(site: Site) -> None:
+    site.answer = lambda _: rows({"Ref_Key": "1", "Text": "х" * 5_000})
+    with Client(Endpoint(site.url, max_answer_bytes=5_000)) as client, pytest.raises(TransportError) as refused:
+        list(Pull(client, "Catalog_X", page_size=100))
+    assert "--set max_answer_bytes=" in refused.value.text()
+    with Client(Endpoint(site.url, max_kept_bytes=5_000)) as client, pytest.raises(TransportError) as refused:
+        client.keep("Register/Balance()", kind="table")
+    assert "--set max_kept_bytes=" in refused.value.text()
+
+
+def test_limits_of_answers_are_settings_of_the_endpoint() -> None:
+    settings = {"max_answer_bytes": 1000, "max_kept_bytes": "2000"}
+    made = configured("http://1c/x", settings, None, zone="Europe/Moscow", concurrency=1, seconds=5)
+    usual = configured("http://1c/x", {}, None, zone="Europe/Moscow", concurrency=1, seconds=5)
+    assert (made.max_answer_bytes, made.max_kept_bytes) == (1000, 2000)
+    assert usual.max_kept_bytes > 200_000 * 3 * 1000, "200,000 goods with three prices, generously"
 
 
 # --- against the emulated base ---
