@@ -132,7 +132,8 @@ def test_a_worker_whose_connection_dies_leaves_nothing(trade: Trade, portions: P
         if number == 2:
             with trade.ctx.db.transaction() as conn:
                 execute(conn, """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                                 WHERE application_name = 'syncd import' AND backend_xid IS NOT NULL""")  # fmt: skip
+                                 WHERE datname = current_database() AND application_name = 'syncd import'
+                                   AND backend_xid IS NOT NULL""")  # fmt: skip
 
     portions.during = kill
     with pytest.raises(trade.ctx.db.UNREACHABLE):
