@@ -57,7 +57,8 @@ def assert_imported(house: House, base: TradeBase) -> None:
 
 def test_a_worker_killed_while_it_stages_leaves_nothing_behind_and_another_imports(house: House) -> None:
     base = TradeBase.generate(seed=1, products=4000)
-    staging = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'syncd import' AND query LIKE 'COPY%'"
+    staging = """SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'syncd import' AND query LIKE 'COPY%'"""
     with pushing(house, base):
         until(lambda: house.one(staging), "an import stages")
         house.kill("worker")
