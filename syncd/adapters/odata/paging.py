@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from syncd.adapters.odata.answers import Page, Record
 from syncd.errors import TransportError
+from syncd.i18n import tr
 
 Key: TypeAlias = Any
 """One value, or a tuple of them: whatever ``itemgetter`` makes of a record, so that it costs next to nothing."""
@@ -17,7 +18,9 @@ Key: TypeAlias = Any
 BACK: Final = 3
 """Pages to go back, at most, to find a row that has moved."""
 FRUITLESS: Final = 3
-"""Pages in a row without a new row that may claim that more follows."""
+"""Short pages in a row without a new row that may claim that more follows."""
+FRUITLESS_FULL: Final = 100
+"""The same of full ones: people who add objects while a set is read push old rows into the next page."""
 
 
 class Overlap:
@@ -91,11 +94,18 @@ class Overlap:
         self._back = 0
         self.taken = begun + len(records)
         self.ended = not more
-        self._fruitless = 0 if keys[at + 1 :] or self.ended else self._fruitless + 1
-        if self._fruitless >= FRUITLESS:
-            raise TransportError("E809", detail=f"odata.nextLink, 0 x {FRUITLESS}")
+        self._notice_circle(fresh=at + 1 < len(keys), full=len(records) >= self.size)
         self._remember(keys[at + 1 :])
         return records[at + 1 :]
+
+    def _notice_circle(self, *, fresh: bool, full: bool) -> None:
+        self._fruitless = 0 if fresh or self.ended else self._fruitless + 1
+        if self._fruitless >= (FRUITLESS_FULL if full else FRUITLESS):
+            detail = tr(
+                f"{self._fruitless} pages without a new row, and each says that more follows ($skip={self.skip})",
+                f"страниц без новых строк: {self._fruitless}, и каждая обещает продолжение ($skip={self.skip})",
+            )
+            raise TransportError("E809", detail=detail)
 
     def _remember(self, keys: list[Key]) -> None:
         if not keys:

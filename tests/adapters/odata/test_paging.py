@@ -105,6 +105,18 @@ def test_empty_pages_that_promise_more_come_to_an_end(before: list[str]) -> None
     assert not overlap.ended
 
 
+def test_rows_added_before_each_page_do_not_end_a_read() -> None:
+    rows = list(range(100, 110))
+    overlap = Overlap(("Ref_Key",), 2)
+    taken: list[int] = []
+    while not overlap.ended:
+        taken += numbers(overlap.take(served(rows, overlap.skip, overlap.top)))
+        if rows[0] > 40:  # twenty times as many as a page holds: each brings old rows only
+            rows = [*range(rows[0] - overlap.top, rows[0]), *rows]
+    assert set(range(100, 110)) <= set(taken)
+    assert overlap.shifted
+
+
 def test_a_server_that_does_not_heed_skip_is_not_asked_for_ever() -> None:
     overlap = Overlap(("Ref_Key",), 2)
     with pytest.raises(TransportError, match="E809"):
