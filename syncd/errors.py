@@ -1094,6 +1094,11 @@ CATALOGUE: dict[str, Text] = {
         "1C refuses the filter `{filter}` of {set} ({reason}). The set is read without it and filtered by syncd: nothing is lost, but it takes longer. Write the filter otherwise (`syncd mapping check`), or let this base compute it; this is told once.",
         "1С отвергает отбор `{filter}` для {set} ({reason}). Набор читается без него, отбирает сам syncd: ничего не теряется, но идёт это дольше. Запишите отбор иначе (`syncd mapping check`) или добейтесь, чтобы база его вычисляла; это сообщение разовое.",
     ),
+    "E978": Text(
+        "1c-developer",
+        "{entity}: 1C could not give what changed in this set: {reason} The other changes were applied; 1C was not told that they came, so that all of them come again. Mend what is named; what this base can never give is left out by `off: true` in the mapping.",
+        "{entity}: 1С не смогла отдать изменившееся в этом наборе: {reason} Остальные изменения применены; 1С не получила подтверждения, поэтому все они придут снова. Исправьте названное; чего база не отдаст никогда, исключает `off: true` в маппинге.",
+    ),
     # E981-E999: web services, sites we push to
     "E981": Text(
         "administrator",

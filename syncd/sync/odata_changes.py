@@ -3,12 +3,13 @@
 A packet holds changes of everything the plan registers, so one pull takes it whole, and 1C is told only after our own
 commit. Objects are read again rather than taken from the packet: what a mapping takes through references is not in it.
 Of a register only the fact that it changed is used: its sources are then read as usual, with the other registers of
-the same entity.
+the same entity. A set that 1C cannot give holds up none of the others; 1C is then told nothing, and the packet comes
+again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final
@@ -20,12 +21,15 @@ from syncd.adapters.odata.changes import Node, Packet
 from syncd.adapters.odata.client import Client
 from syncd.adapters.odata.literals import ref
 from syncd.adapters.ports import Gone, Item, Pulled
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, DataError, SyncdError
 from syncd.i18n import tr
+from syncd.mappings.targets import ORDER
+from syncd.model import ENTITIES
 from syncd.model.records import BadRecord
 from syncd.sync.odata_orders_in import OrdersIn
 from syncd.sync.odata_read import REF, SourceReader
 from syncd.sync.odata_together import together
+from syncd.sync.pull_unread import of_one_set
 
 log = structlog.get_logger(__name__)
 
@@ -87,32 +91,56 @@ class Changes:
             name = change.set_name.removesuffix(_RECORDS)
             if name in used:  # a later entry about the same object counts
                 touched.setdefault(name, {})[change.key.get(REF, "")] = change.deleted
-        yield from self._registers(touched)
-        for name, keys in touched.items():
-            yield from self._objects(name, keys)
-        yield from self._orders.changed(touched)
-        self._packet = packet
+        failed: dict[str, SyncdError] = {}
+        read = 0
+        for entity, pages in self._reads(touched):
+            try:
+                yield from pages
+                read += 1
+            except SyncdError as error:
+                if not of_one_set(error):
+                    raise
+                failed[entity] = error
+        if failed and not read:
+            raise next(iter(failed.values()))
+        if failed:  # 1C is not told, so that what was not read comes again
+            yield [_unread(entity, error) for entity, error in failed.items()]
+        else:
+            self._packet = packet
 
-    def _registers(self, touched: Container[str]) -> Iterator[Sequence[Item]]:
-        """Of an entity that one of them touches all are read, and what is no more leaves no record to be read."""
-        for readers in self._together.values():
+    def _reads(self, touched: Mapping[str, Mapping[str, bool]]) -> Iterator[tuple[str, Iterator[Sequence[Item]]]]:
+        """What is to be read of which entity. Of one whose records may add up all sources are, when one of them is
+        touched: what is no more leaves no record to be read.
+        """
+        for entity, readers in self._together.items():
             if any(reader.source.query.set.removesuffix(_RECORDS) in touched for reader in readers):
-                yield from together(readers, self._now(), {}, rest=True)
+                yield entity, together(readers, self._now(), {}, rest=True)
+        for name, keys in touched.items():
+            for entity in dict.fromkeys(reader.source.entity.name for reader in self._of_set(name)):
+                yield entity, self._objects(entity, name, keys)
+        if not self._orders.sets.isdisjoint(touched):
+            yield ORDER.name, self._orders.changed(touched)
 
-    def _objects(self, name: str, keys: dict[str, bool]) -> Iterator[Sequence[Item]]:
-        readers = [reader for reader in self._readers if reader.is_object and reader.source.query.set == name]
+    def _of_set(self, name: str) -> list[SourceReader]:
+        return [reader for reader in self._readers if reader.is_object and reader.source.query.set == name]
+
+    def _objects(self, entity: str, name: str, keys: Mapping[str, bool]) -> Iterator[Sequence[Item]]:
         living = [key for key, deleted in keys.items() if key and not deleted]
-        for entity in dict.fromkeys(reader.source.entity.name for reader in readers):
-            seen: set[str] = set()
-            of_entity = [reader for reader in readers if reader.source.entity.name == entity]
-            for reader in of_entity:
-                for start in range(0, len(living), _AT_ONCE):
-                    for page in reader.fetch(living[start : start + _AT_ONCE]):
-                        seen |= {str(each.key if isinstance(each, BadRecord) else each.key[0]) for each in page}
-                        if all(reader is not other for other in self._together.get(entity, ())):
-                            yield page
-            if any(reader.by_ref for reader in of_entity):  # deleted, or of no source any more
-                yield [Gone(entity, (key,)) for key in keys if key and key not in seen]
+        seen: set[str] = set()
+        readers = [reader for reader in self._of_set(name) if reader.source.entity.name == entity]
+        for reader in readers:
+            for start in range(0, len(living), _AT_ONCE):
+                for page in reader.fetch(living[start : start + _AT_ONCE]):
+                    seen |= {str(each.key if isinstance(each, BadRecord) else each.key[0]) for each in page}
+                    if all(reader is not other for other in self._together.get(entity, ())):
+                        yield page
+        if any(reader.by_ref for reader in readers):  # deleted, or of no source any more
+            yield [Gone(entity, (key,)) for key in keys if key and key not in seen]
+
+
+def _unread(entity: str, error: SyncdError) -> BadRecord:
+    plural = ORDER.plural if entity == ORDER.name else ENTITIES[entity].plural
+    return BadRecord(entity, "", entity, 0, DataError("E978", entity=plural, reason=error.text()))
 
 
 def _adding_up(readers: list[SourceReader]) -> list[SourceReader]:

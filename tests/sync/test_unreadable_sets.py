@@ -9,7 +9,7 @@ import pytest
 from syncd.emulator.odata import Fault
 from syncd.errors import ConfigError, RemoteError, TransportError
 from syncd.sync import pull_unread, pulls
-from tests.sync.test_odata_pulls import GOODS, Trade, ctx, trade
+from tests.sync.test_odata_pulls import GOODS, Trade, ctx, node, trade
 
 __all__ = ["ctx", "trade"]
 
@@ -145,3 +145,32 @@ def test_a_base_away_concerns_every_set() -> None:
         ConfigError("E812"),
     ):
         assert not pull_unread.of_one_set(error)
+
+
+def test_a_set_that_1c_cannot_give_holds_up_no_other_changes_and_1c_is_not_told_of_them(trade: Trade) -> None:
+    node(trade)
+    trade.pull()
+    trade.pull("changes")
+    key, store = str(trade.goods()[3]["Ref_Key"]), str(trade.base.rows(STORES)[0]["Ref_Key"])
+    trade.base.change(GOODS, key, {"Description": "Новое имя"})
+    trade.base.change(STORES, store, {"Description": "Новый склад"})
+    trade.base.fail_next(Fault.HANDLER, resource=STORES, times=99)
+    before = len(trade.base.requests)
+    assert trade.pull("changes").outcome == "partial"
+    assert trade.one("SELECT name FROM products WHERE id = %(k)s", k=key) == "Новое имя"
+    codes = trade.found("SELECT code, entity FROM journal WHERE kind = 'record'")
+    assert codes == [{"code": "E978", "entity": "warehouse"}]
+    assert not any("NotifyChangesReceived" in each.path for each in trade.base.requests[before:])
+    trade.base.faults.clear()
+    assert trade.pull("changes").outcome == "ok"
+    assert trade.one("SELECT name FROM warehouses WHERE id = %(k)s", k=store) == "Новый склад"
+    assert trade.pull("changes").counters == {}, "now 1C was told"
+
+
+def test_changes_of_which_nothing_could_be_read_fail_as_a_whole(trade: Trade) -> None:
+    node(trade)
+    trade.pull()
+    trade.pull("changes")
+    trade.base.change(STORES, str(trade.base.rows(STORES)[0]["Ref_Key"]), {"Description": "Новый склад"})
+    trade.base.fail_next(Fault.HANDLER, resource=STORES, times=99)
+    assert trade.pull("changes").outcome == "failed"
