@@ -203,14 +203,23 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
+    """A connection. While an answer is awaited its coming is no sign that the server left: httpcore looks at whether a
+    connection is idle and at whether there is something to be read one after the other, and between the two another
+    thread may have taken the connection and got its answer, which then was lost.
+    """
+
     def __init__(self, real: httpcore.NetworkStream, deadlines: _Deadlines) -> None:
         self._real = real
         self._deadlines = deadlines
+        self._awaited = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._real.read(max_bytes, self._deadlines.cut(timeout, httpcore.ReadTimeout))
+        data = self._real.read(max_bytes, self._deadlines.cut(timeout, httpcore.ReadTimeout))
+        self._awaited = False
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._awaited = True
         self._real.write(buffer, self._deadlines.cut(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
@@ -223,4 +232,4 @@ class _Stream(httpcore.NetworkStream):
         return _Stream(self._real.start_tls(ssl_context, server_hostname, timeout), self._deadlines)
 
     def get_extra_info(self, info: str) -> Any:
-        return self._real.get_extra_info(info)
+        return False if info == "is_readable" and self._awaited else self._real.get_extra_info(info)
