@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import httpcore
 
+from syncd.adapters.connections import Connection
 from syncd.errors import RemoteError, TransportError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -82,7 +82,7 @@ class Guard(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
                 continue
-            return _Stream(stream, self)
+            return Connection(stream, self.left, self.note_written)
         raise failure or httpcore.ConnectError("no address")
 
     def resolve(self, host: str, port: int) -> list[Address]:
@@ -104,30 +104,3 @@ class Guard(httpcore.NetworkBackend):
         """Never: an address from outside must not name a socket of this machine."""
         del timeout, socket_options
         raise RemoteError("E940", host=path, address="unix")
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection that ends with its thread's deadline."""
-
-    def __init__(self, inner: httpcore.NetworkStream, guard: Guard) -> None:
-        self._inner = inner
-        self._guard = guard
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._guard.left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._guard.note_written()
-        self._inner.write(buffer, self._guard.left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = self._guard.left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._guard)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)

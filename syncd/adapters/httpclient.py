@@ -11,7 +11,7 @@ import http.cookiejar
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -21,11 +21,11 @@ import httpcore
 import httpx
 
 from syncd.adapters import failures
+from syncd.adapters.connections import Transport
 from syncd.errors import ConfigError, TransportError, UnknownOutcome
 from syncd.i18n import tr
 
 CONNECT_SECONDS: Final = 10.0
-_KEPT_SECONDS: Final = 15.0
 _SAFE: Final = "/:;=@!$&'()*+,~%"
 
 
@@ -58,7 +58,7 @@ class Client:
         headers = {"User-Agent": "syncd", "Accept": "application/json"}
         if login is not None:  # UTF-8 is what 1C decodes; httpx would do the same, but not say so for ever
             headers["Authorization"] = "Basic " + base64.b64encode(f"{login}:{password or ''}".encode()).decode()
-        transport = _Transport(self._deadlines, trust(self.root, ca), concurrency)
+        transport = Transport(concurrency, cut=self._deadlines.cut, verify=trust(self.root, ca))
         self._http = httpx.Client(
             headers=headers,
             transport=transport,
@@ -169,67 +169,3 @@ class _Deadlines(threading.local):
         if left <= 0:
             raise late("the time for the whole call is over")
         return left if timeout is None else min(timeout, left)
-
-
-class _Transport(httpx.HTTPTransport):
-    """httpx's own transport, over sockets that know the deadline."""
-
-    def __init__(self, deadlines: _Deadlines, trust: ssl.SSLContext, concurrency: int) -> None:
-        super().__init__(verify=trust, trust_env=False)
-        self._pool.close()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=trust,
-            max_connections=concurrency,
-            max_keepalive_connections=concurrency,
-            keepalive_expiry=_KEPT_SECONDS,
-            network_backend=_Backend(deadlines),
-        )
-
-
-class _Backend(httpcore.NetworkBackend):
-    def __init__(self, deadlines: _Deadlines) -> None:
-        self._deadlines = deadlines
-        self._real = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:  # fmt: skip
-        timeout = self._deadlines.cut(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._real.connect_tcp(host, port, timeout, local_address, socket_options), self._deadlines)
-
-    def sleep(self, seconds: float) -> None:
-        self._real.sleep(seconds)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection. While an answer is awaited its coming is no sign that the server left: httpcore looks at whether a
-    connection is idle and at whether there is something to be read one after the other, and between the two another
-    thread may have taken the connection and got its answer, which then was lost.
-    """
-
-    def __init__(self, real: httpcore.NetworkStream, deadlines: _Deadlines) -> None:
-        self._real = real
-        self._deadlines = deadlines
-        self._awaited = False
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data = self._real.read(max_bytes, self._deadlines.cut(timeout, httpcore.ReadTimeout))
-        self._awaited = False
-        return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._awaited = True
-        self._real.write(buffer, self._deadlines.cut(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._real.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        timeout = self._deadlines.cut(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._real.start_tls(ssl_context, server_hostname, timeout), self._deadlines)
-
-    def get_extra_info(self, info: str) -> Any:
-        return False if info == "is_readable" and self._awaited else self._real.get_extra_info(info)

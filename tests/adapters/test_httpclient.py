@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import select
 import socket
 import threading
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from syncd.adapters.httpclient import Client, _Backend, _Deadlines, encoded
+from syncd.adapters.httpclient import Client, encoded
 from syncd.errors import ConfigError, SyncdError, TransportError, UnknownOutcome
 
 Talk = Callable[[socket.socket], None]
@@ -144,27 +143,3 @@ def test_a_wrong_address_never_repeats_a_password() -> None:
     with pytest.raises(ConfigError) as raised:
         encoded("http://user:hunter2@h/x")
     assert "hunter2" not in str(raised.value)
-
-
-def test_an_answer_on_its_way_is_no_sign_that_the_server_left() -> None:
-    """httpcore, in another thread, would close the connection under the one that waits for the answer."""
-    gone = threading.Event()
-
-    def talk(wire: socket.socket) -> None:
-        wire.recv(65536)
-        wire.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        assert gone.wait(10)
-
-    with server(talk) as address:
-        port = int(address.rpartition(":")[2].partition("/")[0])
-        stream = _Backend(_Deadlines()).connect_tcp("127.0.0.1", port)
-        stream.write(b"GET / HTTP/1.1\r\n\r\n")
-        wire = stream.get_extra_info("socket")
-        assert select.select([wire], [], [], 10)[0], "the answer is there"
-        assert stream.get_extra_info("is_readable") is False
-        assert stream.read(65536)
-        assert stream.get_extra_info("is_readable") is False
-        gone.set()
-        assert select.select([wire], [], [], 10)[0], "the server left"
-        assert stream.get_extra_info("is_readable") is True
-        stream.close()

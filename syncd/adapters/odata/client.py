@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import httpx
 import structlog
 
+from syncd.adapters.connections import Transport
 from syncd.adapters.odata import failures
 from syncd.adapters.odata.asking import Ask, check, in_our_words, kept
 from syncd.adapters.odata.endpoint import Endpoint, Format, Kind
@@ -63,16 +64,10 @@ class Client:
             raise ConfigError("E838", detail=f"ca {endpoint.ca}: {error}") from error
         self._http = httpx.Client(
             headers=headers,
-            verify=verify,
-            proxy=endpoint.proxy,
+            transport=Transport(endpoint.concurrency, verify=verify, proxy=endpoint.proxy),
             trust_env=False,  # a .netrc must not replace the login, nor a proxy of the shell come between
             follow_redirects=False,  # credentials go nowhere else
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
-            limits=httpx.Limits(
-                max_connections=endpoint.concurrency,
-                max_keepalive_connections=endpoint.concurrency,
-                keepalive_expiry=15,
-            ),
         )
 
     def __repr__(self) -> str:
