@@ -67,9 +67,8 @@ class RecordFilter:
             yield from self._run()
         finally:
             let_go(self._chunks)
-            self._load = self._hand = (
-                None  # who listens holds this filter, and a tree: no ring that outlives the reading
-            )
+            # who listens holds this filter: no ring that waits for the collector
+            self._load = self._hand = None
 
     def _run(self) -> Iterator[bytes]:
         first = next(self._chunks, b"")

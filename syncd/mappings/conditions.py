@@ -1,8 +1,8 @@
 """A filter of OData computed here, for bases that refuse to: as much of the language as a single row can tell.
 
 Texts are compared without case, as the databases of 1C do; dates as the texts they come as, which have no zone. What
-cannot be told for certain (two properties compared, tabular sections, parts of dates) is refused: a row must never be
-left out by a guess.
+cannot be told for certain (the order of texts, two properties compared, tabular sections, parts of dates) is refused: a
+row must never be left out by a guess.
 """
 
 from __future__ import annotations
@@ -160,10 +160,10 @@ class _Reader:
 
     def _comparison(self, name: str, word: str, constant: _Constant) -> Test:
         compare, wanted, plain = _ORDERS[word], constant.value, constant.plain
+        if plain is _folded and word not in {"eq", "ne"}:  # what is before what, the database's own alphabet says
+            raise _unknown(word)
         if constant.type:
             self.names[f"{name}_Type"] = None
-            if word not in {"eq", "ne"}:
-                raise _unknown(word)
 
         def test(row: Row) -> bool:
             value = _at(row, name)

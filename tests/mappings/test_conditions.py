@@ -43,7 +43,8 @@ def test_a_row_is_kept_as_1c_would_keep_it(text: str, kept: bool) -> None:
 @pytest.mark.parametrize(
     "text",
     ["A eq B", "Товары/any(d: d/N eq 1)", "year(Date) eq 2026", "not IsFolder eq true", "N add 1 eq 2", "isof(A,'X')",
-     "N eq", "(N eq 1", "N eq 1)", "X eq binary'00'"],
+     "N eq", "(N eq 1", "N eq 1)", "X eq binary'00'", "Code gt 'ё'", "'ё' le Code", "N lt null",
+     "Ref_Key gt guid'aaaaaaaa-0000-0000-0000-000000000001'"],
 )  # fmt: skip
 def test_what_cannot_be_told_for_certain_is_refused(text: str) -> None:
     with pytest.raises(BadFilter):

@@ -85,7 +85,7 @@ def page(body: bytes, types: Types | None = None, wanted: Wanted | None = None) 
     """Read a set. Raises TransportError E809 when this is no whole answer of OData."""
     if is_xml(body):
         records, count, following = atom.feed(body, types)
-        return Page(records, count, following)
+        return Page(records, _total(count, body), following)
     document = json(body, wanted.document if wanted else _decode)
     found = document.get("value") if isinstance(document, dict) else None
     if found is None or not _are_records(found):
@@ -165,10 +165,15 @@ def plain(found: Record) -> Record:
 
 
 def _total(stated: object, body: bytes) -> int | None:
+    if stated is None:
+        return None
     try:
-        return None if stated is None else whole(stated)
+        number = whole(stated)
     except DataError as error:
         raise TransportError("E809", detail=_head(body)) from error
+    if number < 0:
+        raise TransportError("E809", detail=_head(body))
+    return number
 
 
 def _is_whole(number: int | Decimal) -> bool:

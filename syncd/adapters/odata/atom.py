@@ -29,17 +29,16 @@ _LONGEST_ADDRESS: Final = 4096
 _PART = re.compile(r"(?:(?P<name>\w+)=)?(?:guid|datetime|cast)?(?:'(?P<text>(?:[^']|'')*)'|(?P<bare>[^,]+))(?:,|$)")
 
 
-def feed(body: bytes, types: Mapping[str, str] | None = None) -> tuple[list[Record], int | None, str | None]:
-    """Records, count and address of the next page of a ``feed``. Raises TransportError E809 for any other XML: a page
-    of a gateway may be well-formed too.
+def feed(body: bytes, types: Mapping[str, str] | None = None) -> tuple[list[Record], str | None, str | None]:
+    """Records, the count as it stands and the address of the next page of a ``feed``. Raises TransportError E809 for
+    any other XML: a page of a gateway may be well-formed too.
     """
     root = parse(body)
     if root.tag != f"{ATOM}feed":
         raise TransportError("E809", detail=_name(root))
-    total = root.findtext(f"{M}count")
     following = next((link.get("href") for link in root.iter(f"{ATOM}link") if link.get("rel") == "next"), None)
     records = [properties(item, types) for item in root.iter(f"{ATOM}entry")]
-    return records, _count(total) if total else None, following
+    return records, root.findtext(f"{M}count") or None, following
 
 
 def entry(body: bytes, types: Mapping[str, str] | None = None) -> Record:
@@ -136,12 +135,6 @@ def _value(element: etree._Element, types: Mapping[str, str]) -> object:
             raise TransportError("E809", detail=f"{_name(element)}: {text[:80]}") from error
         return int(number) if "." not in text and _is_whole(number) else number
     return _WORDS.get(text, text) if stated in {"", "Edm.Boolean"} else text
-
-
-def _count(text: str) -> int:
-    if not text.strip().isdecimal() or len(text) > 18:  # more than 64 bits
-        raise TransportError("E809", detail=f"count: {text[:80]}")
-    return int(text)
 
 
 def _is_whole(number: Decimal) -> bool:
