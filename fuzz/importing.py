@@ -23,7 +23,7 @@ from syncd.store.packages import PackageFile
 from syncd.sync import imports
 from syncd.sync.context import Context
 
-MEMORY: Final = 1200 << 20
+MEMORY: Final = 900 << 20
 """Address space all imports together may take on top of the process itself, bytes."""
 _TOLD_AFTER: Final = 60.0
 """Seconds after which a case tells where it stands: the runner gives it up soon."""
