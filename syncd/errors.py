@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from syncd.i18n import Language, language
 
@@ -1208,6 +1208,11 @@ class SyncdError(Exception):
     def text(self, lang: Language | None = None) -> str:
         """The sentence for a person, in the language asked for or in force."""
         return CATALOGUE[self.code].render(self.params, lang)
+
+    def kept(self) -> Self:
+        """This error without what it was raised in and of: frames that hold a whole document live as long as it."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
     def __str__(self) -> str:
         return f"{self.code} {self.text()}"

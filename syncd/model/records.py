@@ -64,6 +64,9 @@ class BadRecord:
     line: int
     error: DataError | MappingError
 
+    def __post_init__(self) -> None:
+        self.error.kept()
+
 
 @dataclass(slots=True)
 class OrderLine:

@@ -54,6 +54,7 @@ class Result:
     counters: dict[str, dict[str, int]]
 
 
+@bulk()
 def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: False) -> Result | None:
     """Import a claimed package. ``None`` when the lease was lost or the worker is stopping.
 
@@ -70,7 +71,7 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     try:
         with (
             ctx.db.dedicated() as conn, ctx.db.dedicated() as side, ctx.db.dedicated() as reading,
-            Spool[OrderDocument]() as spool, Helpers(look) as helpers, bulk(),
+            Spool[OrderDocument]() as spool, Helpers(look) as helpers,
         ):  # fmt: skip
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None

@@ -64,6 +64,7 @@ def claim_next(ctx: Context, full_lanes: list[str] | None = None) -> Claim | Non
         return rows.claim(conn, ctx.settings.worker.lease_seconds, full_lanes=full_lanes)
 
 
+@bulk()
 def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: False) -> Result | None:
     """Do one run. ``None`` when it is not over: the lease was lost, the worker stops, or it is tried again later.
 
@@ -77,7 +78,7 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
         return _failed(ctx, claim, plan, DataError("E970", times=claim.takeovers), "")
     state: PullRun | None = None
     try:
-        with ctx.db.dedicated() as conn, ctx.db.dedicated() as side, Spool[PulledOrder]() as orders, bulk():
+        with ctx.db.dedicated() as conn, ctx.db.dedicated() as side, Spool[PulledOrder]() as orders:
             state = PullRun(ctx, claim, plan, conn, side, Stage(conn, ahead=True), orders, stopping, _place(side))
             try:
                 return _run(state, plan.endpoint)

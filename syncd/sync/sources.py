@@ -60,7 +60,7 @@ def sources(conn: Conn, claim: Claim) -> Sources:
         try:
             found.readable.extend(_of_file(conn, claim.tenant, file))
         except DataError as error:
-            found.broken.append((error, file.name))
+            found.broken.append((error.kept(), file.name))
     return found
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
+from syncd.commerceml.reader import Reader
+from syncd.sync.reading import Run
 from tests.api.site import OneC, Site, archive, catalogue
 
 
@@ -34,3 +38,12 @@ def test_all_of_a_few_broken_documents_are_told(site: Site, onec: OneC) -> None:
     assert result.outcome == "failed"
     assert site.count("journal", "kind = 'document'") == 2
     assert site.row("SELECT detail FROM journal WHERE kind = 'import'")["detail"] is None
+
+
+def test_nothing_of_an_import_waits_for_the_collector(site: Site, onec: OneC) -> None:
+    onec.begin()
+    onec.send("v8_1.zip", archive({"import0.xml": catalogue("Стул"), "import1.xml": b"<\xd0\x9a>"}))
+    onec.checkauth()
+    (result,) = site.work()
+    assert result.outcome == "partial"
+    assert [left for left in gc.get_objects() if isinstance(left, Run | Reader)] == []
