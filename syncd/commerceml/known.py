@@ -78,6 +78,8 @@ class Known:
     _fresh_numbers: array[int] = field(default_factory=_shorts)
     _number_of: dict[Signature, int] = field(default_factory=dict)
     _skipped: Counter[int] = field(default_factory=Counter)
+    _strangers: dict[int, array[int]] = field(default_factory=dict)
+    """For each label, keys of records in which the reader found another ``Ид`` than the bytes show: both of them."""
 
     def __post_init__(self) -> None:
         self._states = bytearray(len(self.keys))
@@ -173,20 +175,52 @@ class Known:
             self._number_of[signature] = number
         self._fresh_numbers[slot] = number
 
-    def learn_many(self, slot: int, keys: array[int], numbers: array[int], signatures: list[Signature]) -> None:
+    def learn_many(
+        self, slot: int, label: int, keys: array[int], numbers: array[int], signatures: list[Signature]
+    ) -> None:
         """Records that were let through one after another were read elsewhere: ``keys`` are those the reader found, 0
-        of a bad one, ``numbers`` point into ``signatures``.
+        where it found none, ``numbers`` point into ``signatures``, or are ``NO_SIGNATURE`` of a bad one.
         """
         for at, (key, number) in enumerate(zip(keys, numbers, strict=True), start=slot):
-            if key and key == self._fresh_keys[at]:
+            shown = self._fresh_keys[at]
+            if key != shown:
+                self.misread(label, shown, key)
+            elif key and number != NO_SIGNATURE:
                 self.learn(at, signatures[number])
+
+    def misread(self, label: int, *keys: int) -> None:
+        """The bytes of a record show the first key, and the reader found others; 0: none."""
+        self._strangers.setdefault(label, array("Q")).extend(filter(None, keys))
 
     @property
     def ambiguous(self) -> bool:
-        """Records were skipped while documents of several kinds speak of the same: who has the last word, and what is
-        to be counted, only reading everything can tell."""
+        """What was skipped, or may be skipped next time, is in doubt, and only reading everything can tell: documents
+        of several kinds speak of the same, so that who has the last word is not known; or a record that is known
+        was read under an ``Ид`` that its bytes do not show."""
         stated = [self.labels[label] for label in self.used]
-        return sum(map(len, stated)) > len(set[str]().union(*stated)) and any(self._skipped.values())
+        if sum(map(len, stated)) > len(set[str]().union(*stated)) and any(self._skipped.values()):
+            return True
+        return any(self._knows(label, keys) for label, keys in self._strangers.items())
+
+    def _knows(self, label: int, strangers: array[int]) -> bool:
+        """Whether one of these records of a kind of document is known, in any kind that speaks of the same."""
+        stated = self.labels[label]
+        for other, entities in self.labels.items():
+            if other == label or not entities.isdisjoint(stated):
+                mask = mask_of(label) ^ mask_of(other)
+                keys = array("Q", (key ^ mask for key in strangers))
+                if any(self._find(key) >= 0 for key in keys) or self._learnt_any(keys):
+                    return True
+        return False
+
+    def _learnt_any(self, keys: array[int]) -> bool:
+        parts = len(keys) // _SORTED_AT_ONCE + 1
+        for part in range(parts):
+            wanted = {key for key in keys if key % parts == part}
+            fresh = zip(self._fresh_keys, self._fresh_numbers, strict=True)
+            if any(key in wanted and number != NO_SIGNATURE for key, number in fresh):
+                return True
+        return False
 
     def rows_skipped(self) -> Counter[str]:
         """How many rows of each entity the skipped records stand for."""

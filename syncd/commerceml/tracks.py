@@ -155,18 +155,21 @@ class Track:
         self._closed += 1
         if self._pending:
             pending = self._pending.popleft()
-            if pending.slot >= 0:
-                if len(self.known.labels) > 1:
-                    self.known.touch(pending.identity, pending.label)
-                if self._made and not self._bad and self._agrees(pending.identity):
-                    self.known.learn(pending.slot, self._signature())
+            if pending.slot >= 0 and len(self.known.labels) > 1:
+                self.known.touch(pending.identity, pending.label)
+            if self._made:
+                self._learn(pending)
         self._made = {}
         self._bad = False
 
-    def _agrees(self, identity: bytes) -> bool:
-        """Whether the reader found the Ид that the bytes show: it trims, cleans, and takes the last of several."""
-        text = identity.decode()
-        return all(key[0] == text for entity, key in self._made if entity in OWN)
+    def _learn(self, pending: _Pending) -> None:
+        """The reader may have found another Ид than the bytes show: it trims, cleans, and takes the last of several."""
+        found = {str(key[0]).encode("utf-8", "surrogatepass") for entity, key in self._made if entity in OWN}
+        if pending.slot < 0 or found - {pending.identity}:
+            shown = key_of(pending.identity, pending.label) if pending.slot >= 0 else 0
+            self.known.misread(pending.label, shown, *(key_of(identity, pending.label) for identity in found))
+        elif not self._bad:
+            self.known.learn(pending.slot, self._signature())
 
     def _signature(self) -> Signature:
         counts: dict[str, int] = {}

@@ -16,7 +16,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from syncd.commerceml.encoding import CleanBytes, EncodingMismatch
-from syncd.commerceml.known import Signature, key_of
+from syncd.commerceml.known import NO_SIGNATURE, Signature, key_of
 from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.parsing import tree
 from syncd.commerceml.policy import Context, ReadPolicy
@@ -211,17 +211,20 @@ class _Reading:
                 good = False
         if self._job.element == "Товар" and not OFFER_ENTITIES.isdisjoint(made):
             batch.of_offers = True
-        self._remember(made if good else {})
+        self._remember(made, good=good)
 
     def _bad(self, ordinal: int, line: int, bad: BadRecord) -> None:
         below = max(0, bad.line - line)
         told = Unusable(bad.entity, bad.key, bad.path, below, bad.error.code, bad.error.params)
         self._batch.bad.append((ordinal, told))
 
-    def _remember(self, made: dict[str, set[tuple[Any, ...]]]) -> None:
-        """What tells the record from others, and what it was made of; nothing of a bad one."""
+    def _remember(self, made: dict[str, set[tuple[Any, ...]]], *, good: bool) -> None:
+        """What tells the record from others, and what it was made of, if it is a good one."""
         texts = {key[0] for entity, keys in made.items() if entity in OWN for key in keys}
         self._batch.keys.append(self._key(texts.pop()) if len(texts) == 1 else 0)
+        if not good:
+            self._batch.numbers.append(NO_SIGNATURE)
+            return
         signature = tuple(sorted((entity, len(keys)) for entity, keys in made.items()))
         self._batch.numbers.append(self.signatures.setdefault(signature, len(self.signatures)))
 

@@ -221,7 +221,7 @@ class _Document:
         state, reader = self._state, self.reader
         state.stage.take(batch.rows, batch.refused)
         self.seen.take(batch.seen)
-        track.known.learn_many(aside.slot, batch.keys, batch.numbers, batch.signatures)
+        track.known.learn_many(aside.slot, track.label, batch.keys, batch.numbers, batch.signatures)
         track.read_elsewhere(aside, batch.stated)
         if batch.of_offers:
             self._load("offers").spoiled = True

@@ -267,3 +267,33 @@ def test_a_head_that_comes_behind_the_records_is_not_told_before_them_however_th
     for size in (1, 40, 100, 10_000):
         records = list(Reader(data[at : at + size] for at in range(0, len(data), size)))
         assert [item.fields.get("catalogue_id") for item in records if isinstance(item, Record)] == [None, None], size
+
+
+@pytest.mark.parametrize("crowd", [0, 40])
+def test_a_known_record_read_under_an_id_that_its_bytes_do_not_show_is_read_again(
+    crowd: int, importer: Importer
+) -> None:
+    before = [product("1", "<Артикул>раз</Артикул>"), product("2"), *(product(f"к{n}") for n in range(crowd))]
+    hidden = ("<?x <Ид>9</Ид>?>", "<Ид>2</Ид>", "<!-- <Ид>9</Ид> -->", "<Артикул>0</Артикул>")
+    for words in hidden:
+        changed = product("1", "<Артикул>два</Артикул>").replace("<Товар>", f"<Товар>{words}")
+        assert importer.compare(case(goods(*before, changed), goods(*before))).problems == [], words
+        assert importer.compare(case(goods(changed, *before[1:]), goods(*before))).problems == [], words
+        assert importer.compare(case(goods(changed, *before[1:], before[0]), goods(*before))).problems == [], words
+
+
+def test_a_bad_record_read_under_an_id_that_its_bytes_do_not_show_is_read_again(importer: Importer) -> None:
+    def offer(ids: str, value: str, more: str = "") -> str:
+        price = "<Цена><ИдТипаЦены>т</ИдТипаЦены><ЦенаЗаЕдиницу>{}</ЦенаЗаЕдиницу><Валюта>RUB</Валюта></Цена>"
+        return f"<Предложение>{ids}<Цены>{price.format(value)}{more}</Цены></Предложение>"
+
+    def offers(*records: str) -> bytes:
+        return document(
+            "<ПакетПредложений СодержитТолькоИзменения='true'><Ид>п</Ид><ИдКаталога>c</ИдКаталога>"
+            f"<Предложения>{''.join(records)}</Предложения></ПакетПредложений>"
+        )
+
+    bad = "<Цена><ИдТипаЦены>т2</ИдТипаЦены><ЦенаЗаЕдиницу>пять</ЦенаЗаЕдиницу></Цена>"
+    crowd = [offer(f"<Ид>{n}</Ид>", "1") for n in range(30)]
+    odd = offer("<Ид>к</Ид><Ид>7</Ид>", "2", bad)
+    assert importer.compare(case(offers(*crowd[:7], odd, *crowd[8:]), offers(*crowd), file="offers.xml")).problems == []
