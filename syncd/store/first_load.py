@@ -13,7 +13,8 @@ from psycopg import errors
 
 from syncd.model import ENTITIES
 from syncd.store.db import Conn, execute, one
-from syncd.store.merge import Counters, insert_all_sql, merge_entity, prepare, stated_already_sql
+from syncd.store.merge import Counters, merge_entity, prepare
+from syncd.store.merge_sql import insert_all_sql, stated_already_sql
 from syncd.store.rows import Table
 from syncd.store.stage import stage_name
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syncd.model.records import Record, WholeSet
 from syncd.store import merge as merging
-from syncd.store.db import Database, Row, every
+from syncd.store.db import Database, Row, every, execute
 from syncd.store.merge import Counters
 
 from .conftest import Merge, merge_into
@@ -160,6 +160,34 @@ def test_what_a_newer_package_wrote_is_not_undone(db: Database, merge: Merge) ->
     assert late == {"product": counts(read=2, unchanged=2), "price": counts(read=1, unchanged=1)}
     assert merge(WholeSet("price", "o"), seq=6) == {"price": counts()}
     assert (rows(db, "product"), rows(db, "price")) == before
+
+
+def test_what_somebody_else_writes_meanwhile_is_written_all_the_same(
+    db: Database, merge: Merge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import of orders states counterparties while a catalogue is merged: neither waits for the other."""
+    merge(product(name="a", sku="1"), product("q", name="a"), price("o", "t", "1"), price("o", "u", "1"))
+    find = merging._find
+    meanwhile = [
+        "UPDATE products SET sku = '2', revision = nextval('revision_seq') WHERE id = 'p'",
+        "",  # found again, and written
+        "UPDATE prices SET unit = 'x' WHERE price_type_id = 'u'",
+        "",
+    ]
+
+    def found_and_changed(*arguments: Any, **options: Any) -> None:
+        find(*arguments, **options)
+        if statement := meanwhile.pop(0):
+            with db.transaction() as other:
+                execute(other, "SET LOCAL lock_timeout = '5s'")
+                execute(other, statement)
+
+    monkeypatch.setattr(merging, "_find", found_and_changed)
+    done = merge(product(name="b"), product("q", name="b"), price("o", "t", "2"), WholeSet("price", "o"), seq=2)
+    assert done == {"product": counts(read=2, updated=2), "price": counts(read=1, updated=1, removed=1)}
+    assert meanwhile == []
+    assert [(found["name"], found["sku"]) for found in rows(db, "product")] == [("b", "2"), ("b", None)]
+    assert [(found["unit"], found["deleted_at"] is None) for found in rows(db, "price")] == [(None, True), ("x", False)]
 
 
 def test_the_same_package_may_be_merged_twice(db: Database, merge: Merge) -> None:
