@@ -11,12 +11,13 @@ from typing import Any, Final
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from syncd.prefetch import prefetched
 from syncd.store import fingerprints
 from syncd.store.db import Conn, execute
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES, Run
 from syncd.store.seen import holds, load, missing
-from syncd.store.stated import Hashes, key_hash, key_text
+from syncd.store.stated import Hashes, key_hashes, key_text
 
 _FETCH: Final = 5_000
 _TABLES: Final = {"product": "products", "offer": "offers", "reference_item": "reference_items"}
@@ -87,8 +88,8 @@ def _pass(
 ) -> tuple[int, int]:
     """Stream ids past the hashes; what is not among them goes into a temporary table. Returns all, and those."""
     stored = array("Q")
-    for ids in _streamed(conn, query, parameters):
-        stored.extend([key_hash(prefix + identity) for identity in ids])
+    for ids in prefetched(_streamed(conn, query, parameters)):
+        stored.extend(key_hashes(ids, prefix))
     gone = missing(stored, stated)
     if gone is not None and not gone:
         return len(stored), 0
@@ -97,7 +98,8 @@ def _pass(
         if gone is None:
             absent = [identity for identity in ids if not holds(stated, prefix + identity)]
         else:
-            absent = [identity for identity in ids if key_hash(prefix + identity) in gone]
+            hashes = key_hashes(ids, prefix)
+            absent = [identity for identity, key in zip(ids, hashes, strict=True) if key in gone]
         count += len(absent)
         if absent:
             conn.execute(sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(sql.Identifier(into)), (absent,))

@@ -20,6 +20,7 @@ from syncd.commerceml.tracks import Aside, Track
 from syncd.errors import DataError
 from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
+from syncd.prefetch import prefetched
 from syncd.store import fingerprints, packages, stated
 from syncd.store.db import Conn
 from syncd.store.first_load import FirstLoad
@@ -30,7 +31,7 @@ from syncd.sync.batch import OFFER_ENTITIES, Batch, Job, Unreadable
 from syncd.sync.context import Context
 from syncd.sync.helpers import HelperLost, Helpers
 from syncd.sync.newer import Newer
-from syncd.sync.sources import Source, ahead, zone_of
+from syncd.sync.sources import Source, zone_of
 from syncd.sync.spool import Spool
 
 BAD_RECORDS_KEPT: Final = 1000
@@ -163,7 +164,7 @@ class _Document:
         self.full: dict[tuple[str, str], bool] = {}
         self._places: dict[int, tuple[int, int]] = {}
         """Of bad records of a document that was not read in one piece: where they begin, and the line from there."""
-        chunks = _counted(state, ahead(source.open()))
+        chunks = _counted(state, prefetched(source.open()))
         self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if state.fast else None
         pieces = iter(self._filter) if self._filter else chunks
         zone = zone_of(state.side, state.claim, state.ctx.settings.zone)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from syncd.commerceml.encoding import let_go
 from syncd.errors import DataError
 from syncd.store import packages, uploads
 from syncd.store.db import Conn, one
@@ -39,18 +37,6 @@ def zone_of(conn: Conn, claim: Claim, default: str) -> ZoneInfo:
     query = "SELECT zone FROM infobase WHERE tenant = %(t)s AND id = %(id)s"
     row = one(conn, query, t=claim.tenant, id=claim.infobase_id)
     return ZoneInfo(str(row["zone"]) if row else default)
-
-
-def ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same chunks: a thread fetches the next one while the caller is busy with the one before."""
-    try:
-        with ThreadPoolExecutor(1, thread_name_prefix="syncd-source") as thread:
-            coming = thread.submit(next, chunks, None)
-            while (chunk := coming.result()) is not None:
-                coming = thread.submit(next, chunks, None)
-                yield chunk
-    finally:
-        let_go(chunks)
 
 
 def sources(conn: Conn, claim: Claim) -> Sources:
