@@ -424,3 +424,9 @@ def test_types_have_areas_of_their_own(onec: OneC) -> None:
     onec.send("import.xml", catalogue("Стул"))
     assert onec.ask("type=sale&mode=import&filename=import.xml").text.startswith("failure\nE107 ")
     assert onec.import_("import.xml").startswith("success")
+
+
+def test_the_failure_of_a_member_names_the_archive(onec: OneC) -> None:
+    packed = archive({"../import0_1.xml": catalogue("Стул")})
+    answer = onec.push("v8_1.zip", packed, document="import0_1.xml")
+    assert answer.startswith("failure\nE206 The archive 'v8_1.zip' is refused: the member '../import0_1.xml' ")
