@@ -380,7 +380,8 @@ def test_an_upload_that_lies_still_is_imported_or_reported(onec: OneC, finished:
     onec.send("import.xml", catalogue("Стул") if finished else catalogue("Стул")[:200])
     with onec.site.ctx.db.transaction() as conn:
         assert receive.sweep(conn, idle_seconds=60) == 0
-        conn.execute("UPDATE upload SET updated_at = now() - interval '61 seconds'")
+        still = 61 if finished else receive.SLOW_PART_SECONDS + 1
+        conn.execute("UPDATE upload SET updated_at = now() - make_interval(secs => %s)", (still,))
         assert receive.sweep(conn, idle_seconds=60) == 1
     onec.site.work()
     assert [row["error_code"] for row in packages(onec.site)] == [None if finished else "E201"]
