@@ -103,7 +103,7 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
 
 def _run(state: Run) -> Result:
     beat(state, force=True)
-    removals_before = runs.mark(state.conn, state.claim.tenant)
+    known_before = fingerprints.stamp(state.conn, state.claim.tenant)
     while True:
         state.stage.beat = partial(beat, state)
         try:
@@ -113,7 +113,7 @@ def _run(state: Run) -> Result:
                 state.stage.flush()
                 state.stage.analyze()
                 with state.conn.transaction():
-                    _lock(state, removals_before)
+                    _lock(state, known_before)
                     prepare(state.conn)
                     return _merge(state)
         except (Unsure, Repeated):
@@ -140,15 +140,15 @@ def _writing(state: Run) -> Iterator[None]:
             state.stage.close()
 
 
-def _lock(state: Run, removals_before: int) -> None:
-    """Hold the package, and keep removals away. Raises ``Unsure`` when one was applied since the reading began: what
-    was skipped as unchanged may be gone.
+def _lock(state: Run, known_before: object) -> None:
+    """Hold the package, and keep removals and pulls away. Raises ``Unsure`` when one was applied since the reading
+    began: what was skipped as unchanged may be gone, or another by now.
     """
     if not packages.lock(state.conn, state.claim):
         raise LeaseLost
     if state.claim.lane == CATALOG_LANE:
         runs.lock(state.conn, state.claim.tenant)
-        if state.fast and runs.mark(state.conn, state.claim.tenant) != removals_before:
+        if state.fast and fingerprints.stamp(state.conn, state.claim.tenant) != known_before:
             raise Unsure
 
 
