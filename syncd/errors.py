@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from syncd.i18n import Language, language
+from syncd.phrases import reason
 
 Owner = Literal["1c-developer", "administrator", "storefront", "on-call", "syncd"]
 
@@ -40,7 +41,9 @@ class Text:
 
     def render(self, params: dict[str, Any], lang: Language | None = None) -> str:
         """The sentence with its parameters put in; a missing parameter shows as ``{name}``."""
-        template = self.ru if (lang or language()) == "ru" else self.en
+        spoken = lang or language()
+        template = self.ru if spoken == "ru" else self.en
+        params = {name: reason(value, spoken) if isinstance(value, str) else value for name, value in params.items()}
         ends = {
             name: value.rstrip(_ENDS) for name in _LAST.findall(template) if isinstance(value := params.get(name), str)
         }
