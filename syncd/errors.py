@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from syncd.i18n import Language, language
+from syncd.phrases import reason
 
 Owner = Literal["1c-developer", "administrator", "storefront", "on-call", "syncd"]
 
@@ -40,7 +41,9 @@ class Text:
 
     def render(self, params: dict[str, Any], lang: Language | None = None) -> str:
         """The sentence with its parameters put in; a missing parameter shows as ``{name}``."""
-        template = self.ru if (lang or language()) == "ru" else self.en
+        spoken = lang or language()
+        template = self.ru if spoken == "ru" else self.en
+        params = {name: reason(value, spoken) if isinstance(value, str) else value for name, value in params.items()}
         ends = {
             name: value.rstrip(_ENDS) for name in _LAST.findall(template) if isinstance(value := params.get(name), str)
         }
@@ -212,8 +215,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E223": Text(
         "1c-developer",
-        "1C did not take order {number}, offered alone, {times} times; it is held, the others go on. Look into 1C's event log for what it stumbles over, then `syncd outbox retry {number}`.",
-        "1С не приняла заказ {number}, переданный в одиночку; попыток: {times}. Заказ отложен, остальные идут дальше. Посмотрите в журнале регистрации 1С, на чём она спотыкается, затем `syncd outbox retry {number}`.",
+        "1C did not take order {number}, offered alone, {times} times; it is held, the others go on. Look into 1C's event log for what it stumbles over, then `syncd outbox retry {number} --reason …`.",
+        "1С не приняла заказ {number}, переданный в одиночку; попыток: {times}. Заказ отложен, остальные идут дальше. Посмотрите в журнале регистрации 1С, на чём она спотыкается, затем `syncd outbox retry {number} --reason …`.",
     ),
     "E224": Text(
         "1c-developer",
@@ -372,8 +375,8 @@ CATALOGUE: dict[str, Text] = {
     # E5xx: imports
     "E501": Text(
         "on-call",
-        "The import failed inside syncd ({error}). The package is kept: `syncd journal show` has the detail to report; once mended, or to try again, `syncd package replay`.",
-        "Импорт завершился ошибкой внутри syncd ({error}). Пакет сохранён: подробности для сообщения об ошибке — `syncd journal show`; повторить, в том числе после исправления, — `syncd package replay`.",
+        "The import failed inside syncd ({error}). The package is kept: `syncd journal show` has the detail to report; once mended, or to try again, `syncd package replay … --reason …`.",
+        "Импорт завершился ошибкой внутри syncd ({error}). Пакет сохранён: подробности для сообщения об ошибке — `syncd journal show`; повторить, в том числе после исправления, — `syncd package replay … --reason …`.",
     ),
     "E502": Text(
         "on-call",
@@ -739,8 +742,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E934": Text(
         "1c-developer",
-        "1C refused {key}: {detail}. Mend the cause, then `syncd outbox retry {key}`.",
-        "1С отказала в {key}: {detail}. Устраните причину, затем `syncd outbox retry {key}`.",
+        "1C refused {key}: {detail}. Mend the cause, then `syncd outbox retry {key} --reason …`.",
+        "1С отказала в {key}: {detail}. Устраните причину, затем `syncd outbox retry {key} --reason …`.",
     ),
     "E935": Text(
         "1c-developer",
@@ -1117,8 +1120,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E984": Text(
         "1c-developer",
-        "Message {key} cannot be written for the web service: {detail}. Mend the settings of the endpoint or the order, then `syncd outbox retry {key}`.",
-        "Сообщение {key} не записать для веб-сервиса: {detail}. Исправьте настройки получателя или заказ, затем `syncd outbox retry {key}`.",
+        "Message {key} cannot be written for the web service: {detail}. Mend the settings of the endpoint or the order, then `syncd outbox retry {key} --reason …`.",
+        "Сообщение {key} не записать для веб-сервиса: {detail}. Исправьте настройки получателя или заказ, затем `syncd outbox retry {key} --reason …`.",
     ),
     "E985": Text(
         "administrator",

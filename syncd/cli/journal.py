@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from syncd import journal as store
+from syncd import phrases
 from syncd.cli.filtering import where_filter
 from syncd.cli.output import Column, Format, dump, emit, moment, output_option, safe, short, stdout, talk, text
 from syncd.cli.runtime import database, tenant_option
@@ -214,7 +215,7 @@ def show(word: str, limit: int, tenant: str, output: Format) -> None:
     _facts(row)
     _counters(row)
     if row["detail"]:
-        stdout().print("\n" + safe(row["detail"]), soft_wrap=True)
+        stdout().print("\n" + safe(phrases.notes(row["detail"])), soft_wrap=True)
     _records(row, bad, total)
     command = next_command(row)
     if command:

@@ -16,7 +16,7 @@ from typing import Final
 from psycopg.types.json import Jsonb
 
 from syncd.commerceml.known import Known
-from syncd.store.db import Conn, execute
+from syncd.store.db import Conn, every, execute
 
 _SOURCES: Final = ("syncd.commerceml", "syncd.model")
 
@@ -77,6 +77,12 @@ def save(conn: Conn, tenant: str, kind: str, known: Known, *, policy: str) -> No
             "numbers": memoryview(merged.signature_numbers).cast("B"),
         },
     )
+
+
+def stamp(conn: Conn, tenant: str) -> frozenset[tuple[str, str]]:
+    """Something that changes when what is known of a tenant's records is forgotten, or kept anew."""
+    query = "SELECT kind, updated_at::text AS at FROM known_record WHERE tenant = %(t)s"
+    return frozenset((row["kind"], row["at"]) for row in every(conn, query, t=tenant))
 
 
 def forget(conn: Conn, tenant: str, kind: str | None = None) -> None:

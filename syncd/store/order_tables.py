@@ -238,3 +238,16 @@ exchange_pull: Final = Table(
     moment("updated_at", required=True),
     PrimaryKeyConstraint("tenant", "infobase_id"),
 )
+
+waiting_document: Final = Table(
+    "waiting_document",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("basis", KEY_TEXT, nullable=False),
+    Column("key", KEY_TEXT, nullable=False),
+    Column("source_seq", BigInteger, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    moment("at", required=True),
+    PrimaryKeyConstraint("tenant", "basis", "key"),
+)
+"""Payments and shipments whose order, named by ``basis``, has not come yet."""

@@ -60,7 +60,7 @@ def create(
     session_id: UUID | None = None,
     replay: Replay | None = None,
 ) -> UUID:
-    """Queue a package and take its uploads."""
+    """Queue a package and take its uploads. An archive of which a member is taken stays open for the others."""
     made = new_id()
     execute(
         conn,
@@ -80,8 +80,9 @@ def create(
         )  # fmt: skip
         execute(
             conn,
-            "UPDATE upload SET state = 'taken', updated_at = now() WHERE tenant = %(t)s AND id = %(id)s",
-            t=tenant, id=file.upload_id,
+            """UPDATE upload SET state = CASE WHEN %(whole)s THEN 'taken' ELSE state END, updated_at = now()
+               WHERE tenant = %(t)s AND id = %(id)s""",
+            t=tenant, id=file.upload_id, whole=file.member is None,
         )  # fmt: skip
     return made
 
@@ -95,6 +96,12 @@ def files_of(conn: Conn, tenant: str, package_id: UUID) -> list[PackageFile]:
         t=tenant, id=package_id,
     )  # fmt: skip
     return [PackageFile(**row) for row in rows]
+
+
+def members_of(conn: Conn, tenant: str, upload_id: UUID) -> set[str]:
+    """The members of an archive that packages were made of."""
+    query = "SELECT member FROM package_file WHERE tenant = %(t)s AND upload_id = %(u)s AND member IS NOT NULL"
+    return {row["member"] for row in every(conn, query, t=tenant, u=upload_id)}
 
 
 def find_by_upload(conn: Conn, tenant: str, upload_id: UUID, member: str | None) -> Row | None:

@@ -56,12 +56,6 @@ def lock(conn: Conn, tenant: str, *, wait: bool = True) -> bool:
     return wait or bool(row and row["done"])
 
 
-def mark(conn: Conn, tenant: str) -> int:
-    """A number that changes when a removal is applied."""
-    row = one(conn, "SELECT count(*) AS n FROM export_run WHERE tenant = %(t)s AND state = 'applied'", t=tenant)
-    return int(row["n"]) if row else 0
-
-
 def begin(
     conn: Conn, tenant: str, infobase_id: UUID | None, kind: str, catalogue_id: str, *, first_seq: int, last_seq: int,
     state: str = "open", ended_by: str | None = None,

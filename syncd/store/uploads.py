@@ -127,13 +127,32 @@ def replace(conn: Conn, tenant: str, upload_id: UUID) -> None:
     )  # fmt: skip
 
 
+def take(conn: Conn, tenant: str, upload_id: UUID) -> None:
+    """Nothing is left to be imported of an upload."""
+    query = "UPDATE upload SET state = 'taken' WHERE tenant = %(t)s AND id = %(id)s"
+    execute(conn, query, t=tenant, id=upload_id)
+
+
+def take_named(conn: Conn, tenant: str, session_id: UUID, type_: str, generation: int, name: str) -> None:
+    """An archive that is imported of already is sent anew: the new one says what is left of it."""
+    execute(
+        conn,
+        """UPDATE upload SET state = 'taken' WHERE tenant = %(t)s AND session_id = %(session)s AND type = %(type)s
+             AND generation = %(generation)s AND name = %(name)s AND format = 'zip' AND state = 'open'""",
+        t=tenant, session=session_id, type=type_, generation=generation, name=name,
+    )  # fmt: skip
+
+
 def find_open(conn: Conn, tenant: str, session_id: UUID, type_: str, generation: int, name: str) -> Upload | None:
-    """The upload of this name that is being received in the session since its last ``init``."""
+    """The upload of this name that is being received in the session since its last ``init``: what is imported of
+    already receives nothing more.
+    """
     row = one(
         conn,
         """SELECT id, name, format, size, state, generation, session_id FROM upload
            WHERE tenant = %(t)s AND session_id = %(session)s AND type = %(type)s AND generation = %(generation)s
              AND name = %(name)s AND state = 'open'
+             AND NOT EXISTS (SELECT FROM package_file f WHERE f.tenant = upload.tenant AND f.upload_id = upload.id)
            ORDER BY seq DESC LIMIT 1""",
         t=tenant, session=session_id, type=type_, generation=generation, name=name,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from syncd.schedules import rows
 from syncd.schedules.scheduler import Beat, Job
 from syncd.store import access, partitions, runs
 from syncd.store.db import Conn, execute
+from syncd.sync import subordinates
 from syncd.sync.context import Context
 
 IDEMPOTENCY_DAYS: Final = 7
@@ -38,6 +39,7 @@ def _house(ctx: Context, beat: Beat) -> str:
         "sessions": access.prune_sessions,
         "packages": lambda conn: _packages(conn, keep),
         "runs of exports": lambda conn: runs.prune(conn, keep),
+        "payments and shipments without an order": lambda conn: subordinates.prune(conn, keep),
         "uploads": lambda conn: _uploads(conn, keep),
         "idempotency keys": _idempotency,
         "schedule runs": lambda conn: rows.prune(conn, RUN_DAYS),

@@ -29,7 +29,7 @@ from syncd.store.first_load import FirstLoad, Repeated
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
-from syncd.sync import orders_in, pictures, removals, tell
+from syncd.sync import orders_in, pictures, removals, subordinates, tell
 from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.helpers import Helpers
@@ -43,6 +43,10 @@ log = structlog.get_logger(__name__)
 
 UNKNOWN_SHOWN: Final = 20
 CATALOG_LANE: Final = "catalog"
+_UNHEARD: Final = {
+    "waits": "payment or shipment whose order has not come, kept until it does",
+    "of nothing": "payment or shipment that names no order",
+}
 _SAID_ONCE: Final = frozenset({"product", "offer"})  # classifiers come with the goods and with the offers
 
 
@@ -99,7 +103,7 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
 
 def _run(state: Run) -> Result:
     beat(state, force=True)
-    removals_before = runs.mark(state.conn, state.claim.tenant)
+    known_before = fingerprints.stamp(state.conn, state.claim.tenant)
     while True:
         state.stage.beat = partial(beat, state)
         try:
@@ -109,7 +113,7 @@ def _run(state: Run) -> Result:
                 state.stage.flush()
                 state.stage.analyze()
                 with state.conn.transaction():
-                    _lock(state, removals_before)
+                    _lock(state, known_before)
                     prepare(state.conn)
                     return _merge(state)
         except (Unsure, Repeated):
@@ -136,15 +140,15 @@ def _writing(state: Run) -> Iterator[None]:
             state.stage.close()
 
 
-def _lock(state: Run, removals_before: int) -> None:
-    """Hold the package, and keep removals away. Raises ``Unsure`` when one was applied since the reading began: what
-    was skipped as unchanged may be gone.
+def _lock(state: Run, known_before: object) -> None:
+    """Hold the package, and keep removals and pulls away. Raises ``Unsure`` when one was applied since the reading
+    began: what was skipped as unchanged may be gone, or another by now.
     """
     if not packages.lock(state.conn, state.claim):
         raise LeaseLost
     if state.claim.lane == CATALOG_LANE:
         runs.lock(state.conn, state.claim.tenant)
-        if state.fast and runs.mark(state.conn, state.claim.tenant) != removals_before:
+        if state.fast and fingerprints.stamp(state.conn, state.claim.tenant) != known_before:
             raise Unsure
 
 
@@ -249,9 +253,10 @@ def _apply_orders(state: Run) -> Counters:
                 seen[key] = effect
     for document in state.spool:
         if not orders_in.is_order(document):
-            orders_in.apply_subordinate(
-                state.conn, claim.tenant, document, source_seq=claim.source_seq, mapping=mapping
-            )
+            told = subordinates.apply(state.conn, claim.tenant, document, source_seq=claim.source_seq, mapping=mapping)
+            if told in _UNHEARD:
+                state.warnings[_UNHEARD[told]] += 1
+    subordinates.resolve(state.conn, claim.tenant, state.spool, mapping=mapping)
     totals = Counter(seen.values())
     counters.read = len(seen)
     counters.created, counters.updated = totals["created"], totals["updated"]

@@ -26,6 +26,7 @@ ORDER_OPERATIONS: Final = frozenset({"", "заказ товара", "заказ"
 BORN_IN_1C: Final = "1c"
 REQUISITES: Final = "ЗначенияРеквизитов"
 SUBORDINATE: Final = "ПодчиненныеДокументы"
+"""Where an order keeps what its payments and shipments said, see ``syncd.sync.subordinates``."""
 MEANS: Final = "syncd:status"
 """Beside 1C's own words: what its status means, where the source said so itself."""
 _FOUND: Final = """SELECT id, number, origin, revision_no, status, number_1c, date_1c, id_1c, status_1c, posted, paid,
@@ -118,7 +119,7 @@ def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
         row = one(conn, query.format("exchange_number = %(n)s"), t=tenant, n=document.number.strip().upper())
         if row:
             return row
-    ours = _uuid(document.id)
+    ours = uuid_of(document.id)
     if ours:
         row = one(conn, query.format("id = %(id)s"), t=tenant, id=ours)
         if row:
@@ -128,7 +129,8 @@ def _find(conn: Conn, tenant: str, document: OrderDocument) -> Row | None:
     return one(conn, query.format("id_1c = %(id)s") + " LIMIT 1", t=tenant, id=document.id)
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """The id, where the text is one."""
     try:
         return UUID(text)
     except ValueError:
@@ -153,7 +155,7 @@ def _changes(row: Row, document: OrderDocument, zone: ZoneInfo, mapping: OrdersM
         if substance(_without_delivery(lines, row, mapping)) != substance(row["lines"]):
             stated["lines"] = lines
             stated["amount"] = document.amount or sum((line.amount for line in document.lines), Decimal())
-    stated["extra_1c"] = _extra(row["extra_1c"], extra_of(document))
+    stated["extra_1c"] = merged_extra(row["extra_1c"], extra_of(document))
     if document.status is not None and not document.means:
         stated["extra_1c"].pop(MEANS, None)  # what it said before was of another status
     changes = {name: value for name, value in stated.items() if value is not None}
@@ -200,7 +202,7 @@ def _update(conn: Conn, tenant: str, row: Row, stored: dict[str, Any], *, digest
             WHERE tenant = %(t)s AND id = %(id)s""",  # noqa: S608 - column names are ours
         t=tenant, id=row["id"], h=digest, seq=source_seq, **values,
     )  # fmt: skip
-    _note(conn, tenant, row["id"], str(stored.get("status", row["status"])), _told(stored))
+    note_status(conn, tenant, row["id"], str(stored.get("status", row["status"])), _told(stored))
     tell.changed(conn, tenant, row["id"], sorted({*_told(stored), *({"status"} & stored.keys())}))
 
 
@@ -210,7 +212,8 @@ def _told(stored: dict[str, Any]) -> list[str]:
     return sorted(names)
 
 
-def _note(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -> None:
+def note_status(conn: Conn, tenant: str, id_: UUID, status: str, changed: list[str]) -> None:
+    """A row of the order's history."""
     execute(
         conn,
         """INSERT INTO order_status (tenant, order_id, status, source, detail)
@@ -230,7 +233,7 @@ def _insert(
     mapping: OrdersMapping,
 ) -> None:
     number = document.number or document.number_1c or document.id
-    extra = _extra(None, extra_of(document))
+    extra = merged_extra(None, extra_of(document))
     made = order_id(tenant, BORN_IN_1C, document.id or number)
     customer = document.counterparties[0].fields if document.counterparties else {}
     lines = document.lines or []
@@ -258,47 +261,8 @@ def _insert(
         shipped=document.shipped, cancelled=document.cancelled, hash=digest, seq=source_seq,
         extra=Jsonb(extra),
     )  # fmt: skip
-    _note(conn, tenant, made, status_of(state, mapping), ["created in 1C"])
+    note_status(conn, tenant, made, status_of(state, mapping), ["created in 1C"])
     tell.changed(conn, tenant, made, ["created"])
-
-
-def apply_subordinate(
-    conn: Conn, tenant: str, document: OrderDocument, *, source_seq: int, mapping: OrdersMapping
-) -> Effect:
-    """A payment or a shipment: it tells its order, named by ``basis``, that it is paid or shipped. What else it says is
-    kept beside the order's own.
-    """
-    basis = _uuid(document.basis)
-    row = one(
-        conn,
-        """SELECT id, status, paid, shipped, number_1c, posted, cancelled, status_1c, extra_1c FROM sales_order
-           WHERE tenant = %(t)s AND (id = %(id)s OR id_1c = %(basis)s OR exchange_number = %(basis)s)
-             AND coalesce(source_seq, 0) <= %(seq)s LIMIT 1 FOR UPDATE""",
-        t=tenant, id=basis, basis=document.basis, seq=source_seq,
-    )  # fmt: skip
-    if row is None:
-        return "unchanged"
-    happened = {"paid": document.paid, "shipped": document.shipped}
-    stated: dict[str, Any] = {name: True for name, value in happened.items() if value and not row[name]}
-    told = {"ХозОперация": document.operation, "Номер": document.number, **extra_of(document)}
-    extra = _extra(row["extra_1c"], {SUBORDINATE: {key_of(document): told}})
-    if extra != row["extra_1c"]:
-        stated["extra_1c"] = extra
-    if not stated:
-        return "unchanged"
-    status = status_of({**row, **stated}, mapping)
-    execute(
-        conn,
-        """UPDATE sales_order SET paid = coalesce(%(paid)s, paid), shipped = coalesce(%(shipped)s, shipped),
-                  extra_1c = coalesce(%(extra)s, extra_1c), status = %(status)s, updated_at = now(), known_at = now(),
-                  revision = nextval('revision_seq'), xid = pg_current_xact_id()
-           WHERE tenant = %(t)s AND id = %(id)s""",
-        t=tenant, id=row["id"], paid=stated.get("paid"), shipped=stated.get("shipped"), status=status,
-        extra=Jsonb(extra),
-    )  # fmt: skip
-    _note(conn, tenant, row["id"], status, sorted(stated))
-    tell.changed(conn, tenant, row["id"], sorted({*stated, *(["status"] if status != row["status"] else [])}))
-    return "updated"
 
 
 def extra_of(document: OrderDocument) -> dict[str, Any]:
@@ -316,7 +280,7 @@ def extra_of(document: OrderDocument) -> dict[str, Any]:
     return found
 
 
-def _extra(stored: dict[str, Any] | None, stated: dict[str, Any]) -> dict[str, Any]:
+def merged_extra(stored: dict[str, Any] | None, stated: dict[str, Any]) -> dict[str, Any]:
     """What is stored with what is stated above it: element by element, requisites and documents one by one."""
     merged = {**(stored or {}), **stated}
     for name in (REQUISITES, SUBORDINATE):

@@ -165,7 +165,9 @@ class _Document:
         self._places: dict[int, tuple[int, int]] = {}
         """Of bad records of a document that was not read in one piece: where they begin, and the line from there."""
         chunks = _counted(state, prefetched(source.open()))
-        self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if state.fast else None
+        # what a document before this one stated past the filter, this one states anew: nothing of it is unchanged
+        fast = state.fast and not any(known.spoiled for known in state.known.values())
+        self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if fast else None
         pieces = iter(self._filter) if self._filter else chunks
         zone = zone_of(state.side, state.claim, state.ctx.settings.zone)
         self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx, zone))
@@ -242,7 +244,8 @@ class _Document:
             for cut in track.seen:
                 if cut.hashes:
                     self.seen.add_skipped(_ENTITY[element], cut)
-        if found.untracked and (self.reader.counts["Товар"] or self.reader.counts["Предложение"]):
+        missed = any(self.reader.records[element] and element not in found.tracks for element in _ENTITY)
+        if missed or (found.untracked and (self.reader.counts["Товар"] or self.reader.counts["Предложение"])):
             for kind in ("catalogue", "offers"):
                 self._load(kind).spoiled = True
         if any(known.ambiguous for known in self._state.known.values()):

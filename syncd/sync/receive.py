@@ -18,6 +18,9 @@ LANES: Final = {"catalog": "catalog", "reference": "catalog", "sale": "sale"}
 LOGS: Final = "Reports/"
 """The Bitrix module uploads its own log there: it is no exchange data."""
 _DOCUMENTS: Final = (".xml", ".zip")
+_ROOTS: Final = tuple("КоммерческаяИнформация".encode(code) for code in ("utf-8", "cp1251", "utf-16-le", "utf-16-be"))
+SLOW_PART_SECONDS: Final = 900.0
+"""So long an upload that is not whole waits for its next part: one of 10 MB takes this long at 90 kbit/s."""
 
 
 def append(conn: Conn, session: Session, type_: str, name: str, data: bytes, *, limit: int) -> int:
@@ -37,6 +40,8 @@ def append(conn: Conn, session: Session, type_: str, name: str, data: bytes, *, 
         found = None
     if found is not None and found.size + len(data) > limit:
         raise RequestError("E114", name=name, limit=limit)
+    if found is None:
+        uploads.take_named(conn, tenant, session.id, type_, session.generation, name)
     upload_id = (
         found.id
         if found
@@ -67,8 +72,10 @@ def is_whole(conn: Conn, tenant: str, upload: Upload) -> bool:
     if upload.format == "zip":
         at = end.rfind(b"PK\x05\x06")  # the record has 22 bytes, the last two of which are its comment's length
         return at >= 0 and len(end) - at >= 22 + int.from_bytes(end[at + 20 : at + 22], "little")
-    text = end.replace(b"\x00", b"") if end[-2:] in {b"\x00>", b">\x00", b"\n\x00"} else end
-    return text.rstrip().endswith(b">") and b"</" in text[-200:]
+    text = (end.replace(b"\x00", b"") if end[-2:] in {b"\x00>", b">\x00", b"\n\x00"} else end).rstrip()
+    if any(root in uploads.head_of(conn, tenant, upload.id, size=uploads.LOOK) for root in _ROOTS):
+        return text.endswith(b">") and text[:-1].rstrip().endswith(_ROOTS)  # a part may end with any other tag
+    return text.endswith(b">") and b"</" in text[-200:]
 
 
 def start_import(conn: Conn, session: Session, type_: str, name: str) -> tuple[ImportState, bool]:
@@ -132,8 +139,10 @@ def _of_other_sessions(conn: Conn, session: Session, type_: str) -> list[Upload]
         conn,
         """SELECT id, name, format, size, state, generation, session_id FROM upload
            WHERE tenant = %(t)s AND infobase_id = %(i)s AND type = %(type)s AND session_id <> %(s)s
-             AND (state = 'open' OR state = 'taken' AND updated_at >= (
-                 SELECT created_at FROM exchange_session WHERE tenant = %(t)s AND id = %(s)s))
+             AND (state = 'open' AND NOT EXISTS (
+                      SELECT FROM package_file f WHERE f.tenant = upload.tenant AND f.upload_id = upload.id)
+                  OR state = 'taken' AND updated_at >= (
+                      SELECT created_at FROM exchange_session WHERE tenant = %(t)s AND id = %(s)s))
              AND format IN ('xml', 'zip') AND updated_at > now() - interval '1 day'
            ORDER BY seq DESC LIMIT 50""",
         t=session.tenant, i=session.infobase.id, type=type_, s=session.id,
@@ -166,14 +175,18 @@ def sweep(
     conn: Conn, *, tenant: str | None = None, infobase_id: UUID | None = None, type_: str | None = None,
     idle_seconds: float = 0.0,
 ) -> int:  # fmt: skip
-    """Queue uploads that were never followed by ``import``. Returns how many.
+    """Queue uploads that were never followed by ``import``, and of archives the documents that were not asked for.
+    Returns how many.
 
-    With ``idle_seconds`` everything that has been still for so long is taken, whole or not (what is broken is
-    journalled by its import); without, only whole documents of one infobase: another session may still be sending.
+    With ``idle_seconds`` everything that has been still for so long is taken; what is not whole is given a slow line's
+    patience, then its import journals what is wrong with it. Without, only whole documents of one infobase: another
+    session may still be sending.
     """
     rows = every(
         conn,
-        """SELECT tenant, infobase_id, type, id, name, format, size, state, generation, session_id FROM upload
+        """SELECT tenant, infobase_id, type, id, name, format, size, state, generation, session_id,
+                  updated_at > now() - make_interval(secs => %(patience)s) AS young
+           FROM upload
            WHERE state = 'open' AND format IN ('xml', 'zip') AND session_id IS NOT NULL
              AND (%(tenant)s::text IS NULL OR tenant = %(tenant)s)
              AND (%(infobase)s::uuid IS NULL OR infobase_id = %(infobase)s)
@@ -184,16 +197,28 @@ def sweep(
            LIMIT 100
            FOR UPDATE SKIP LOCKED""",
         tenant=tenant, infobase=infobase_id, type=type_, idle=idle_seconds, logs=LOGS + "%",
+        patience=max(idle_seconds, SLOW_PART_SECONDS),
     )  # fmt: skip
     queued = 0
     for row in rows:
-        owner, base, kind = row.pop("tenant"), row.pop("infobase_id"), row.pop("type")
+        owner, base, kind, young = row.pop("tenant"), row.pop("infobase_id"), row.pop("type"), row.pop("young")
         upload = Upload(**row)
-        if idle_seconds == 0 and not is_whole(conn, owner, upload):
+        if (young or idle_seconds == 0) and not is_whole(conn, owner, upload):
             continue
-        packages.create(
-            conn, owner, [PackageFile(upload.name, upload.id)], source="exchange", lane=LANES[kind],
-            infobase_id=base, session_id=upload.session_id,
-        )  # fmt: skip
-        queued += 1
+        for file in _left(conn, owner, upload):
+            packages.create(
+                conn, owner, [file], source="exchange", lane=LANES[kind], infobase_id=base,
+                session_id=upload.session_id,
+            )  # fmt: skip
+            queued += 1
+        uploads.take(conn, owner, upload.id)
     return queued
+
+
+def _left(conn: Conn, tenant: str, upload: Upload) -> list[PackageFile]:
+    """What of an upload no package was made of: all of it, or the members of an archive that nobody asked for."""
+    asked = packages.members_of(conn, tenant, upload.id)
+    if not asked:
+        return [PackageFile(upload.name, upload.id)]
+    members = Archive(conn, tenant, upload.id, upload.name).documents()
+    return [PackageFile(member, upload.id, member) for member in members if member not in asked]

@@ -51,12 +51,13 @@ def sources(conn: Conn, claim: Claim) -> Sources:
 
 
 def _of_file(conn: Conn, tenant: str, file: PackageFile) -> list[Source]:
-    row = one(conn, "SELECT format, size FROM upload WHERE tenant = %(t)s AND id = %(id)s", t=tenant, id=file.upload_id)
+    query = "SELECT format, size, name FROM upload WHERE tenant = %(t)s AND id = %(id)s"
+    row = one(conn, query, t=tenant, id=file.upload_id)
     if row is None or row["format"] == "other":
         raise DataError("E207", name=file.name)
     if row["format"] == "xml":
         return [Source(file.name, row["size"], partial(_upload, conn, tenant, file.upload_id))]
-    archive = Archive(conn, tenant, file.upload_id, file.name)
+    archive = Archive(conn, tenant, file.upload_id, row["name"])
     members = [file.member] if file.member else archive.documents()
     if not members and not archive.pictures():
         raise DataError("E206", name=file.name, detail="there is no XML document inside")

@@ -380,7 +380,8 @@ def test_an_upload_that_lies_still_is_imported_or_reported(onec: OneC, finished:
     onec.send("import.xml", catalogue("Стул") if finished else catalogue("Стул")[:200])
     with onec.site.ctx.db.transaction() as conn:
         assert receive.sweep(conn, idle_seconds=60) == 0
-        conn.execute("UPDATE upload SET updated_at = now() - interval '61 seconds'")
+        still = 61 if finished else receive.SLOW_PART_SECONDS + 1
+        conn.execute("UPDATE upload SET updated_at = now() - make_interval(secs => %s)", (still,))
         assert receive.sweep(conn, idle_seconds=60) == 1
     onec.site.work()
     assert [row["error_code"] for row in packages(onec.site)] == [None if finished else "E201"]
@@ -424,3 +425,9 @@ def test_types_have_areas_of_their_own(onec: OneC) -> None:
     onec.send("import.xml", catalogue("Стул"))
     assert onec.ask("type=sale&mode=import&filename=import.xml").text.startswith("failure\nE107 ")
     assert onec.import_("import.xml").startswith("success")
+
+
+def test_the_failure_of_a_member_names_the_archive(onec: OneC) -> None:
+    packed = archive({"../import0_1.xml": catalogue("Стул")})
+    answer = onec.push("v8_1.zip", packed, document="import0_1.xml")
+    assert answer.startswith("failure\nE206 The archive 'v8_1.zip' is refused: the member '../import0_1.xml' ")

@@ -165,7 +165,7 @@ def test_the_receipt_of_a_payment_stands_with_its_order(site: Site, onec: OneC, 
     push(onec, "documents.xml", payment, "sale")
     found = site.get(f"/v1/orders/{order['id']}", key).json()
     assert found["extra_1c"]["ПодчиненныеДокументы"] == {
-        "1": {
+        "pay-1": {
             "ХозОперация": "Эквайринговая операция", "Номер": "1", "ИнформацияОЧеках": {"Чек": {"Ид": "r-1"}},
         }
     }  # fmt: skip

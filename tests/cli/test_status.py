@@ -89,7 +89,7 @@ def test_orders_that_one_cause_stops_are_one_line_that_names_the_issue(run: Run,
             refused(conn, number)
         (issue,) = issues.listing(conn, "default")
     marks = [line for line in run("status").out.splitlines() if line.startswith("! ") and "E934" in line]
-    said = "1C refused 1003: customer.inn: nobody has it. Mend the cause, then `syncd outbox retry 1003`."
+    said = "1C refused 1003: customer.inn: nobody has it. Mend the cause, then `syncd outbox retry 1003 --reason …`."
     assert marks == [f"! E934, 3 stopped by one cause: {said}  ->  syncd issue show {str(issue['id'])[-8:]}"]
     assert "остановлено по одной причине: 3" in run("--lang", "ru", "status").out
 

@@ -61,6 +61,14 @@ def test_a_declared_utf16_that_can_be_read_byte_by_byte_is_utf8() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 1 << 20])
+@pytest.mark.parametrize("declared", ["windows-1251", "koi8-r", "iso-8859-1"])
+def test_a_declared_code_page_is_not_believed_where_the_root_is_written_in_utf8(declared: str, size: int) -> None:
+    name, reader = name_in(document("Ёж", declared).encode(), size=size)
+    assert name == "Ёж"
+    assert reader.warnings == {"encoding is not the declared one": 1}
+
+
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
 def test_bytes_of_another_encoding_ask_for_a_second_reading(size: int) -> None:
     data = document("Ёж").encode("cp1251")
     with pytest.raises(EncodingMismatch) as caught:

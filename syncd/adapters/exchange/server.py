@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
+from syncd.adapters.exchange.latin import latin
 from syncd.adapters.exchange.request import COOKIE, ExchangeRequest, clean_name
 from syncd.adapters.ports import ExchangePort, ImportState, Orders
 from syncd.errors import RequestError, SyncdError
@@ -63,7 +64,7 @@ def success(*lines: str) -> Answer:
 def failure(error: SyncdError) -> Answer:
     """``failure`` and one clear line."""
     line = f"{error.code} {error.text('en')}".replace("\n", " ").replace("\r", " ")
-    return Answer(b"failure\n" + line.encode("ascii", "backslashreplace"), error=error)
+    return Answer(b"failure\n" + latin(line), error=error)
 
 
 class ExchangeServer:
@@ -173,5 +174,4 @@ def _document(found: Orders) -> Answer:
 def import_answer(state: ImportState) -> Answer:
     """An import's state in the words of the protocol."""
     word = {"running": "progress", "done": "success", "failed": "failure"}[state.status]
-    body = f"{word}\n{state.message}".encode("ascii", "backslashreplace")
-    return Answer(body, running=state.status == "running")
+    return Answer(latin(f"{word}\n{state.message}"), running=state.status == "running")
