@@ -7,6 +7,7 @@ import time
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from syncd.errors import RequestError
@@ -42,32 +43,44 @@ class _Known:
 _known = _Known()
 
 
-def context(request: Request) -> Context:
+# What takes no time is asynchronous: each step that is not costs a change of threads, which waits where others work.
+
+
+async def context(request: Request) -> Context:
     """The process's context."""
     found: Context = request.app.state.ctx
     return found
 
 
-def api_key(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> ApiKey:
+async def api_key(
+    ctx: Annotated[Context, Depends(context)],
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> ApiKey:
     """The caller's key. Raises ``RequestError`` E306 (401)."""
     given = credentials.credentials if credentials else request.headers.get("x-api-key")
     if not given:
         raise RequestError("E306", status=401)
-    mark = access.token_hash(context(request).db.url + given)
+    mark = access.token_hash(ctx.db.url + given)
     found = _known.get(mark)
     if found is None:
-        with context(request).db.transaction() as conn:
-            found = access.find_key(conn, given)
-        if found is None:
-            raise RequestError("E306", status=401)
+        found = await run_in_threadpool(_find, ctx, given)
         _known.put(mark, found)
+    return found
+
+
+def _find(ctx: Context, given: str) -> ApiKey:
+    with ctx.db.transaction() as conn:
+        found = access.find_key(conn, given)
+    if found is None:
+        raise RequestError("E306", status=401)
     return found
 
 
 def requires(scope: str) -> object:
     """A dependency: the caller's key, which must have the scope. Raises E310 (403) otherwise."""
 
-    def check(key: Annotated[ApiKey, Depends(api_key)]) -> ApiKey:
+    async def check(key: Annotated[ApiKey, Depends(api_key)]) -> ApiKey:
         if scope not in key.scopes:
             raise RequestError("E310", status=403, scope=scope)
         return key

@@ -56,14 +56,13 @@ def _router(entity: Entity) -> APIRouter:
             category=given.get("category", []), changed_since=_aware(changed_since), deleted=deleted, after=after,
             limit=limit,
         )  # fmt: skip
-        with ctx.db.transaction() as conn:
+        with ctx.db.statement() as conn:
             page = listing.page(conn, key.tenant, entity.name, query)
-            as_of, now = listing.as_of(conn, key.tenant, entity.name)
-        age = round((now - as_of).total_seconds(), 1) if as_of else None
-        return answer({"items": page.rows, "next": page.next, "as_of": as_of, "age_seconds": age})
+        age = round((page.now - page.as_of).total_seconds(), 1) if page.as_of else None
+        return answer({"items": page.rows, "next": page.next, "as_of": page.as_of, "age_seconds": age})
 
     def one(ctx: Ctx, key: Reader, id: str) -> Response:  # noqa: A002 - the parameter's public name
-        with ctx.db.transaction() as conn:
+        with ctx.db.statement() as conn:
             row = listing.get(conn, key.tenant, entity.name, id)
         if row is None:
             raise RequestError("E305", status=404, what=entity.name, id=id, shown=f"`GET /v1/{entity.plural}`")

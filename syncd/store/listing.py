@@ -15,11 +15,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from syncd.errors import RequestError
 from syncd.model import ENTITIES, Entity
-from syncd.store.db import Conn, Row, one, run
+from syncd.store.db import Conn, Row, run
 from syncd.store.tables import ENTITY_TABLES
 
 PAGE_LIMIT: Final = 1000
 QUANTITY_DIGITS: Final = 1000
+_AGE: Final = """
+    SELECT (SELECT as_of FROM freshness WHERE tenant = %(t)s AND entity = %(e)s) AS as_of, clock_timestamp() AS now
+"""
 
 
 @dataclass(slots=True)
@@ -36,14 +39,18 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: rows as stored, and the cursor of the next one, ``None`` at the end."""
+    """A page: rows as stored, and the cursor of the next one, ``None`` at the end. ``as_of``: when 1C last spoke of the
+    entity, and ``now`` by Postgres' clock.
+    """
 
     rows: list[Row]
     next: str | None
+    as_of: datetime | None
+    now: datetime
 
 
 def page(conn: Conn, tenant: str, name: str, query: Query) -> Page:
-    """One page of an entity. Raises ``RequestError`` E308 for a cursor that is not ours."""
+    """One page of an entity, in one round trip. Raises ``RequestError`` E308 for a cursor that is not ours."""
     entity, table = ENTITIES[name], ENTITY_TABLES[name]
     keys = [table.c[key] for key in entity.key_names]
     columns = [table.c[f.name] for f in entity.all_fields]
@@ -59,9 +66,13 @@ def page(conn: Conn, tenant: str, name: str, query: Query) -> Page:
     if query.after is not None:
         statement = statement.where(tuple_(*keys) > tuple_(*_literals(entity, _decode(entity, query.after))))
     limit = min(query.limit, PAGE_LIMIT)
-    rows = run(conn, statement.order_by(*keys).limit(limit + 1)).fetchall()
+    with conn.pipeline():
+        age = conn.execute(_AGE, {"t": tenant, "e": name})  # first: the rows are not older than we say
+        found = run(conn, statement.order_by(*keys).limit(limit + 1))
+    rows, told = found.fetchall(), age.fetchone()
+    assert told is not None
     following = _encode(entity, rows[limit - 1]) if len(rows) > limit else None
-    return Page(rows[:limit], following)
+    return Page(rows[:limit], following, told["as_of"], told["now"])
 
 
 def get(conn: Conn, tenant: str, name: str, key: str) -> Row | None:
@@ -74,17 +85,6 @@ def get(conn: Conn, tenant: str, name: str, key: str) -> Row | None:
         table.c.tenant == tenant, table.c[entity.key_names[0]] == key
     )
     return run(conn, statement).fetchone()
-
-
-def as_of(conn: Conn, tenant: str, name: str) -> tuple[datetime | None, datetime]:
-    """When 1C last spoke of an entity, and what time it is now by Postgres' clock."""
-    row = one(
-        conn,
-        """SELECT (SELECT as_of FROM freshness WHERE tenant = %(t)s AND entity = %(e)s) AS as_of, now() AS now""",
-        t=tenant, e=name,
-    )  # fmt: skip
-    assert row is not None
-    return row["as_of"], row["now"]
 
 
 def _in_category(tenant: str, name: str, categories: list[str]) -> ColumnElement[bool]:
