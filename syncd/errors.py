@@ -203,6 +203,11 @@ CATALOGUE: dict[str, Text] = {
         "The text at {path} cannot be stored: {detail}; the record is skipped.",
         "Текст в {path} нельзя сохранить: {detail}; запись пропущена.",
     ),
+    "E216": Text(
+        "administrator",
+        "The document ends at line {line} and its root element is not closed: it was cut off on the way. Nothing of this file was applied. Export it again; if it ends at the same place each time, look for a limit of size in the web server between 1C and syncd.",
+        "Документ обрывается на строке {line}, корневой элемент не закрыт: по дороге пришло не всё. Из файла ничего не применено. Выгрузите его снова; если он обрывается на одном и том же месте, ищите ограничение размера в веб-сервере между 1С и syncd.",
+    ),
     "E221": Text(
         "1c-developer",
         "Order {number!r} from 1C matches no order of ours; it is kept as born in 1C.",

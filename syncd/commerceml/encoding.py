@@ -27,6 +27,7 @@ _REFERENCES = re.compile(rb"(?:&#(?:[xX][0-9a-fA-F]{1,12}|[0-9]{1,12});)+")
 _REFERENCE = re.compile(rb"&#([xX]?)([0-9a-fA-F]+);")
 _TAIL = re.compile(rb"(?:(?:&#?[xX]?[0-9a-fA-F]{0,12};?)+|(?:\xed(?:[\xa0-\xbf][\x80-\xbf]?)?|\xef(?:\xbf)?)+)$")
 _TAIL_WINDOW = 64
+_END = 128  # bytes; an end tag of the root, with what may stand behind it
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
@@ -89,6 +90,10 @@ class CleanBytes:
             return EncodingMismatch(self.declared or "utf-8", detail)
         return None
 
+    def closes(self, name: str) -> bool:
+        """Whether the element's end tag is among the last bytes that came."""
+        return re.search(rf"</(?:[^<>/\s]+:)?{name}\s*>", self._seen[-_END:].decode("utf-8", "replace")) is not None
+
     def _sniff(self, start: bytes) -> int:
         """Decide the encoding; the length of the byte order mark."""
         bom = 0
@@ -149,7 +154,7 @@ class CleanBytes:
             clean = _SURROGATES.sub(self._surrogates, clean)
         if b"\xef\xbf" in clean:
             clean = clean.replace(b"\xef\xbf\xbe", b"\xef\xbf\xbd").replace(b"\xef\xbf\xbf", b"\xef\xbf\xbd")
-        self._seen = self._seen[-3:] + clean
+        self._seen = self._seen[-_END:] + clean
         return clean
 
     def _references(self, match: re.Match[bytes]) -> bytes:

@@ -28,7 +28,7 @@ def events(pieces: CleanBytes, tags: Iterable[str]) -> Generator[list[Event], No
 
     The caller drops what is finished before it asks for the next list; at the end it closes this and empties the root.
     Raises ``DataError`` E201 (not well-formed), E203 (another root), E204 (DTD or entities), E210 (a record without
-    end) and ``EncodingMismatch``.
+    end), E216 (cut off) and ``EncodingMismatch``.
     """
     with closing(iter(pieces)) as source:
         yield from _events(source, pieces, ["{*}" + tag for tag in (*tags, ROOT)])
@@ -41,7 +41,7 @@ def _events(source: Iterator[bytes], pieces: CleanBytes, tags: list[str]) -> Ite
     while root is None:
         piece = next(source, None)
         if piece is None:
-            _close(probe, pieces)
+            _close(probe, pieces, began=ROOT.encode() in start)
             raise DataError("E201", line=1, detail="no root element")
         start += piece
         _feed(probe, piece, pieces)
@@ -64,7 +64,7 @@ def _events(source: Iterator[bytes], pieces: CleanBytes, tags: list[str]) -> Ite
                 fresh = 1
                 if _held(root) > HELD_LIMIT:
                     raise DataError("E210", line=line_of(root[-1]), limit=HELD_LIMIT)
-        _close(parser, pieces)
+        _close(parser, pieces, began=True)
         yield _read(parser)
     finally:
         _abandon(parser)
@@ -133,11 +133,15 @@ def _feed(parser: etree.XMLPullParser, piece: bytes, pieces: CleanBytes) -> None
         raise _refusal(error, pieces) from error
 
 
-def _close(parser: etree.XMLPullParser, pieces: CleanBytes) -> None:
+def _close(parser: etree.XMLPullParser, pieces: CleanBytes, *, began: bool) -> None:
+    """The document came to its end. ``began``: and its root was there."""
     try:
         parser.close()
     except etree.XMLSyntaxError as error:
-        raise _refusal(error, pieces) from error
+        refusal = _refusal(error, pieces)
+        if began and refusal.code == "E201" and not pieces.closes(ROOT):
+            refusal = DataError("E216", line=error.position[0])
+        raise refusal from error
 
 
 def _refusal(error: etree.XMLSyntaxError, pieces: CleanBytes) -> DataError:

@@ -78,9 +78,9 @@ class Reader:
     by element. ``unknown`` (element paths kept in ``extra`` or not read), ``warnings`` and ``counts`` (elements met)
     are complete at the end.
 
-    Raises while iterating: ``DataError`` E201-E204 where the document cannot be read, and ``EncodingMismatch`` (E208),
-    upon which the caller begins anew with ``encoding="windows-1251"``. A single record that cannot be used comes as a
-    ``BadRecord``.
+    Raises while iterating: ``DataError`` E201-E204 and E216 where the document cannot be read, and
+    ``EncodingMismatch`` (E208), upon which the caller begins anew with ``encoding="windows-1251"``. A single record
+    that cannot be used comes as a ``BadRecord``.
     """
 
     def __init__(

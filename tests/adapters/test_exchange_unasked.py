@@ -89,4 +89,4 @@ def test_what_never_becomes_whole_is_reported_in_the_end(onec: OneC) -> None:
     onec.send("import0_1.xml", catalogue("Стул")[:200])
     assert age(onec.site, 901) == 1
     onec.site.work()
-    assert onec.site.codes() == ["E201"]
+    assert onec.site.codes() == ["E216"]

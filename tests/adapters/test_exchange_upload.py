@@ -165,7 +165,7 @@ def test_names_of_real_clients_are_understood(onec: OneC, sent: str, kept: str) 
 @pytest.mark.parametrize(
     ("name", "data", "code"),
     [
-        ("import.xml", catalogue("Стул", "Стол")[:-90], "E201"),
+        ("import.xml", catalogue("Стул", "Стол")[:-90], "E216"),
         ("import.xml", BOMB, "E204"),
         pytest.param("import.xml", EXTERNAL, "E204"),
         ("import.xml", b"<?xml version='1.0'?><rss><channel/></rss>", "E203"),
@@ -214,7 +214,7 @@ def test_a_truncated_upload_is_a_failure_and_the_next_session_works(onec: OneC) 
     third = len(data) // 3
     for part in list(parts(data, third))[:2]:
         assert onec.send("import.xml", part) == "success"
-    assert onec.import_("import.xml").startswith("failure\nE201 ")
+    assert onec.import_("import.xml").startswith("failure\nE216 ")
     assert products(onec.site) == []
     onec.begin()
     for part in parts(data, third):
@@ -338,7 +338,7 @@ def test_a_client_may_log_in_again_between_file_and_import(onec: OneC, whole: bo
     onec.begin()
     onec.send(name, data if whole else data[:-1])
     onec.checkauth()
-    assert onec.import_("import.xml").startswith("success" if whole else "failure\nE20")
+    assert onec.import_("import.xml").startswith("success" if whole else "failure\nE2")
     assert len(packages(onec.site)) == (0 if name == "v8.zip" and not whole else 1)
 
 
@@ -384,7 +384,7 @@ def test_an_upload_that_lies_still_is_imported_or_reported(onec: OneC, finished:
         conn.execute("UPDATE upload SET updated_at = now() - make_interval(secs => %s)", (still,))
         assert receive.sweep(conn, idle_seconds=60) == 1
     onec.site.work()
-    assert [row["error_code"] for row in packages(onec.site)] == [None if finished else "E201"]
+    assert [row["error_code"] for row in packages(onec.site)] == [None if finished else "E216"]
     assert products(onec.site) == (["Стул"] if finished else [])
 
 

@@ -28,7 +28,9 @@ def code_of(data: bytes) -> DataError:
     ("text", "code"),
     [
         (ROOT.format("<Каталог><Ид>1</Каталог>"), "E201"),
-        (ROOT.format("<Каталог>")[:-3], "E201"),
+        (ROOT.format("<Каталог></Каталог>")[:-3], "E216"),
+        (ROOT.format("<Каталог>")[:-30], "E216"),
+        (ROOT.format("<Каталог><Ид>1 &amp"), "E201"),
         ("", "E201"),
         ("<?xml version='1.0'?>", "E201"),
         ("не XML", "E201"),

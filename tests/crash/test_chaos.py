@@ -110,5 +110,5 @@ def test_whatever_is_killed_every_order_is_one_document_and_every_package_is_imp
         outcomes = {row["outcome"] for row in house.rows("SELECT DISTINCT outcome FROM package WHERE state = 'done'")}
         assert outcomes == {"ok"}
         broken = house.rows("SELECT error_code FROM package WHERE state = 'failed'")
-        assert {row["error_code"] for row in broken} <= {"E201", "E205"}  # uploads that a kill cut short
+        assert {row["error_code"] for row in broken} <= {"E201", "E205", "E216"}  # uploads that a kill cut short
         assert house.one("SELECT count(*) FROM offers WHERE deleted_at IS NULL") == base.offer_count()
