@@ -8,12 +8,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
+import structlog
 
 from syncd.cli.runtime import prepare, servers, settings
 from syncd.i18n import tr
+
+log = structlog.get_logger(__name__)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,6 +46,25 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="syncd-parent", daemon=True).start()
+
+
+GIVES_WAY: Final = 10
+"""The niceness of a worker: a tenth of a processor's time where others want it, all of it where nobody does."""
+
+
+def give_way() -> None:
+    """An import takes every processor it gets; who asks the API goes before. Call it before there are threads.
+
+    Linux shares time between sessions first (autogroup of ``sched(7)``), so that the niceness of a process counts
+    within its session alone. Our own session's is changed, never that of a terminal.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, max(GIVES_WAY, os.getpriority(os.PRIO_PROCESS, 0)))
+    group = Path("/proc/self/autogroup")
+    if os.getsid(0) == os.getpid() and group.exists():
+        try:
+            group.write_text(str(GIVES_WAY), encoding="ascii")
+        except OSError as error:  # a sandbox without it, or changed a moment ago
+            log.info("the worker's session keeps its priority", error=str(error))
 
 
 def _supervised(function: Function) -> Function:
@@ -86,6 +108,7 @@ def worker() -> None:
     with servers(found) as where:
         prepare(where)
         stop = stop_event()
+        give_way()  # after servers were started that are not to
         broker = make_broker(where.redis_url) if where.redis_url else None
         db = Database(where.database_url, size=found.worker.threads + found.worker.delivery_threads + 8)
         running = Worker(Context(db, found, Doorbell(broker)), broker, threads=found.worker.threads)
