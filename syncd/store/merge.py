@@ -69,7 +69,7 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
         execute(conn, sql.needless)
         execute(conn, sql.fold)
     counters = Counters(read=keys["number"], repeated=keys["again"])
-    few = _are_few(conn, entity, counters.read + (_number(conn, sql.sets) if sets else 0))
+    few = _are_few(conn, entity, max(counters.read, _number(conn, sql.sets) if sets else 0))
     absent = 0
     execute(conn, sql.begin)
     while True:
@@ -102,9 +102,8 @@ def _are_few(conn: Conn, entity: Entity, keys: int) -> bool:
 def _find(conn: Conn, sql: Statements, parameters: dict[str, Any], *, few: bool, sets: bool) -> None:
     """Find what is stored of that which is staged, and what whole sets left out."""
     if few:
-        execute(conn, sql.look_up, **parameters)
-        if sets:
-            execute(conn, sql.look_up_sets, **parameters)
+        for query in (sql.look_up_sets, sql.look_up_others) if sets else (sql.look_up,):
+            execute(conn, query, **parameters)
         return
     # left alone the planner takes a table that it knows little of for a small one, and looks up each key
     for way in _OTHER_JOINS:

@@ -26,6 +26,7 @@ class Statements:
     again: str
     look_up: str
     look_up_sets: str
+    look_up_others: str
     join: str
     join_sets: str
     absent: str
@@ -49,6 +50,7 @@ def statements(name: str) -> Statements:
         again=f'TRUNCATE "{found}"',
         look_up=_look_up_sql(entity, found),
         look_up_sets=_look_up_sets_sql(entity, found),
+        look_up_others=_look_up_others_sql(entity, found),
         join=_join_sql(entity, found),
         join_sets=_join_sets_sql(entity, found),
         absent=_absent_sql(entity, found),
@@ -170,32 +172,51 @@ def _look_up_sql(entity: Entity, found: str) -> str:
     once and one after another. ``LIMIT`` keeps to look-ups: the planner is not asked, which knows little of a tenant
     that is new.
     """
+    return _looked_up(entity, found, "")
+
+
+def _look_up_sets_sql(entity: Entity, found: str) -> str:
+    """Set by set, and what it left out with it; ``OFFSET`` keeps to look-ups."""
+    if entity.scope is None:
+        return ""
+    return f"""
+        INSERT INTO "{found}"
+        SELECT s.place, t.place, {_SAME}
+        FROM (SELECT DISTINCT of_key FROM "{scope_name(entity.name)}" ORDER BY of_key) w CROSS JOIN LATERAL (
+            SELECT {_keys(entity, "t.")}, t.ctid AS place, t.content_hash, t.deleted_at, t.source_seq
+            FROM "{entity.plural}" t
+            WHERE t.tenant = %(tenant)s AND t."{entity.scope}" = w.of_key
+            OFFSET 0
+        ) t
+        LEFT JOIN ({_staged(entity)}) s ON {_same_key(entity, "t", "s")}
+        WHERE s.place IS NOT NULL OR {_LEFT_OUT}
+    """  # noqa: S608 - names come from the model
+
+
+def _look_up_others_sql(entity: Entity, found: str) -> str:
+    """What is staged outside of whole sets."""
+    if entity.scope is None:
+        return ""
+    sets = scope_name(entity.name)
+    return _looked_up(
+        entity, found, f'WHERE NOT EXISTS (SELECT FROM "{sets}" w WHERE w.of_key = d."{entity.scope}")'
+    )  # fmt: skip
+
+
+def _looked_up(entity: Entity, found: str, which: str) -> str:
     return f"""
         INSERT INTO "{found}"
         SELECT s.place, t.place, t.same
-        FROM (
-            SELECT {_keys(entity)}, ctid AS place, stub, content_hash, deleted
-            FROM "{stage_name(entity.name)}" ORDER BY {_keys(entity)}
-        ) s CROSS JOIN LATERAL (
+        FROM ({_staged(entity)} {which} ORDER BY {_keys(entity)}) s CROSS JOIN LATERAL (
             SELECT t.ctid AS place, {_SAME} AS same
             FROM "{entity.plural}" t WHERE t.tenant = %(tenant)s AND {_same_key(entity, "t", "s")} LIMIT 1
         ) t
     """  # noqa: S608 - names come from the model
 
 
-def _look_up_sets_sql(entity: Entity, found: str) -> str:
-    """What the whole sets left out, set by set: ``OFFSET`` keeps to look-ups."""
-    if entity.scope is None:
-        return ""
+def _staged(entity: Entity) -> str:
     return f"""
-        INSERT INTO "{found}" (stored)
-        SELECT t.place
-        FROM (SELECT DISTINCT of_key FROM "{scope_name(entity.name)}") w CROSS JOIN LATERAL (
-            SELECT {_keys(entity, "t.")}, t.ctid AS place FROM "{entity.plural}" t
-            WHERE t.tenant = %(tenant)s AND t."{entity.scope}" = w.of_key AND {_LEFT_OUT}
-            OFFSET 0
-        ) t
-        WHERE NOT EXISTS (SELECT FROM "{stage_name(entity.name)}" s WHERE {_same_key(entity, "t", "s")})
+            SELECT {_keys(entity)}, d.ctid AS place, stub, content_hash, deleted FROM "{stage_name(entity.name)}" d
     """  # noqa: S608 - names come from the model
 
 
