@@ -58,25 +58,27 @@ def load(conn: Conn, tenant: str, kind: str, *, policy: str) -> Known:
 def save(conn: Conn, tenant: str, kind: str, known: Known, *, policy: str) -> None:
     """Keep what was learnt, within the transaction that merges it."""
     merged = known.merged()
-    conn.cursor().execute(
+    execute(
+        conn,
         """INSERT INTO known_record (tenant, kind, reader, labels, signatures, record_keys, record_values,
                                      signature_numbers)
-           VALUES (%(t)s, %(k)s, %(r)s, %(labels)s, %(signatures)s, %(keys)b, %(values)b, %(numbers)b)
+           VALUES (%(t)s, %(k)s, %(r)s, %(labels)s, %(signatures)s, '', '', '')
            ON CONFLICT (tenant, kind) DO UPDATE SET reader = excluded.reader, labels = excluded.labels,
-               signatures = excluded.signatures, record_keys = excluded.record_keys,
-               record_values = excluded.record_values, signature_numbers = excluded.signature_numbers,
+               signatures = excluded.signatures, record_keys = '', record_values = '', signature_numbers = '',
                updated_at = now()""",
-        {
-            "t": tenant,
-            "k": kind,
-            "r": _reader(policy),
-            "labels": Jsonb({str(label): sorted(entities) for label, entities in merged.labels.items()}),
-            "signatures": Jsonb(merged.signatures),
-            "keys": memoryview(merged.keys).cast("B"),  # no copy: a million records are 18 MB
-            "values": memoryview(merged.values).cast("B"),
-            "numbers": memoryview(merged.signature_numbers).cast("B"),
-        },
-    )
+        t=tenant, k=kind, r=_reader(policy),
+        labels=Jsonb({str(label): sorted(entities) for label, entities in merged.labels.items()}),
+        signatures=Jsonb(merged.signatures),
+    )  # fmt: skip
+    # a million records are 18 MB, which libpq copies, twice as much at times: a column at a time
+    columns: dict[str, array[int]] = {
+        "record_keys": merged.keys,
+        "record_values": merged.values,
+        "signature_numbers": merged.signature_numbers,
+    }
+    for column, numbers in columns.items():
+        query = f"UPDATE known_record SET {column} = %(data)b WHERE tenant = %(t)s AND kind = %(k)s"  # noqa: S608 - ours
+        execute(conn, query, data=memoryview(numbers).cast("B"), t=tenant, k=kind)
 
 
 def stamp(conn: Conn, tenant: str) -> frozenset[tuple[str, str]]:
