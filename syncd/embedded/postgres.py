@@ -54,8 +54,13 @@ def _tuned() -> dict[str, str]:
     """Settings for imports of gigabytes. With the defaults a checkpoint falls into every gigabyte of them, after which
     each page that is touched goes into the log as a whole once more.
     """
-    buffers = min(512, max(128, psutil.virtual_memory().total // 16 >> 20))
-    return {"shared_buffers": f"{buffers}MB", "max_wal_size": "4GB"}
+    memory = psutil.virtual_memory().total >> 20
+    buffers = min(512, max(128, memory // 16))
+    return {
+        "shared_buffers": f"{buffers}MB",
+        "effective_cache_size": f"{max(256, memory // 2)}MB",
+        "max_wal_size": "4GB",
+    }
 
 
 def stop(home: Path) -> None:

@@ -29,6 +29,7 @@ from syncd.store.first_load import FirstLoad, Repeated
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
+from syncd.store.warm import Warmer
 from syncd.sync import orders_in, pictures, removals, subordinates, tell
 from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
@@ -75,13 +76,13 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
     try:
         with (
             ctx.db.dedicated() as conn, ctx.db.dedicated() as side, ctx.db.dedicated() as reading,
-            Spool[OrderDocument]() as spool, Helpers(look) as helpers,
+            Spool[OrderDocument]() as spool, Helpers(look) as helpers, Warmer(ctx.db, side) as warmer,
         ):  # fmt: skip
             fast = ctx.settings.imports.skip_unchanged and claim.lane == CATALOG_LANE and claim.replay_of is None
             newer = Newer(conn, claim) if claim.replay_of else None
             missing = first_load.of_an_import(conn, claim.tenant) if fast else frozenset()
             first = FirstLoad(conn, claim.tenant, claim.source_seq, missing) if missing else None
-            stage = Stage(conn, ahead=fast, sent=first.staged if first else None, skip=missing)
+            stage = Stage(conn, ahead=fast, sent=first.staged if first else warmer.staged, skip=missing)
             return _run(Run(
                 ctx, claim, conn, side, reading, stage, spool, helpers, stopping, first=first, newer=newer, fast=fast,
             ))  # fmt: skip
