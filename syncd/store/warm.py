@@ -28,10 +28,12 @@ _LEAST_BYTES: Final = 64 << 20  # a smaller table is soon there by itself
 _CANCEL_SECONDS: Final = 0.2
 _OTHER_WAYS: Final = ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan")
 _SIZES: Final = """
-    SELECT name, pg_relation_size(format('%%I', name)::regclass) AS bytes FROM unnest(%(names)s::text[]) name
-    WHERE pg_relation_size(format('%%I', name)::regclass)
-          BETWEEN %(least)s AND pg_size_bytes(current_setting('effective_cache_size')) / 2
+    SELECT relname AS name, bytes
+    FROM pg_class, LATERAL (SELECT relpages * current_setting('block_size')::bigint AS bytes) size
+    WHERE oid = ANY(SELECT to_regclass(format('%%I', name)) FROM unnest(%(names)s::text[]) name)
+      AND bytes BETWEEN %(least)s AND pg_size_bytes(current_setting('effective_cache_size')) / 2
 """
+"""As the last VACUUM or ANALYZE saw them: to measure a table is to wait for whoever has it locked."""
 
 
 class Warmer:

@@ -20,6 +20,8 @@ STATED = ("product", False)
 @pytest.fixture
 def stored(db: Database, merge: Merge, monkeypatch: pytest.MonkeyPatch) -> Database:
     merge(*(Record("product", (f"p{number}",), {"name": "ж" * 500}) for number in range(200)))
+    with db.transaction() as conn:
+        execute(conn, "ANALYZE products")
     monkeypatch.setattr(warm, "_LEAST_BYTES", 8192)
     return db
 
@@ -52,6 +54,14 @@ def test_a_table_is_read_through_once_when_a_share_of_it_is_staged(stored: Datab
         warmer.staged(STATED, size["bytes"])
         assert until(lambda: scans(stored) == before + 1)
     assert scans(stored) == before + 1
+
+
+def test_a_table_that_is_locked_holds_up_no_import(stored: Database) -> None:
+    with stored.dedicated() as other, stored.dedicated() as conn, other.transaction():
+        other.execute("LOCK TABLE products IN ACCESS EXCLUSIVE MODE")
+        conn.execute("SET statement_timeout = '5s'")
+        with Warmer(stored, conn):
+            pass
 
 
 def test_what_is_still_read_at_the_end_is_given_up(stored: Database) -> None:
