@@ -1217,8 +1217,8 @@ class SyncdError(Exception):
         """The sentence for a person, in the language asked for or in force."""
         return CATALOGUE[self.code].render(self.params, lang)
 
-    def kept(self) -> Self:
-        """This error without what it was raised in and of: frames that hold a whole document live as long as it."""
+    def without_frames(self) -> Self:
+        """This error, to be kept: what it was raised in and of would live as long as it, with a whole document."""
         self.__cause__ = self.__context__ = None
         return self.with_traceback(None)
 

@@ -19,6 +19,8 @@ from syncd.i18n import tr
 log = structlog.get_logger(__name__)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+WORKER_NICENESS: Final = 10
+"""A tenth of a processor's time where others want it, all of it where nobody does."""
 
 
 def stop_event() -> threading.Event:
@@ -48,21 +50,17 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="syncd-parent", daemon=True).start()
 
 
-GIVES_WAY: Final = 10
-"""The niceness of a worker: a tenth of a processor's time where others want it, all of it where nobody does."""
-
-
 def give_way() -> None:
     """An import takes every processor it gets; who asks the API goes before. Call it before there are threads.
 
     Linux shares time between sessions first (autogroup of ``sched(7)``), so that the niceness of a process counts
     within its session alone. Our own session's is changed, never that of a terminal.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, max(GIVES_WAY, os.getpriority(os.PRIO_PROCESS, 0)))
+    os.setpriority(os.PRIO_PROCESS, 0, max(WORKER_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     group = Path("/proc/self/autogroup")
     if os.getsid(0) == os.getpid() and group.exists():
         try:
-            group.write_text(str(GIVES_WAY), encoding="ascii")
+            group.write_text(str(WORKER_NICENESS), encoding="ascii")
         except OSError as error:  # a sandbox without it, or changed a moment ago
             log.info("the worker's session keeps its priority", error=str(error))
 

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 
+from syncd.commerceml.names import ROOT
 from syncd.errors import DataError
 
 PIECE = 65536
@@ -18,7 +19,6 @@ PIECE = 65536
 
 _DECLARATION = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
 _CODE_PAGES = frozenset({"cp1251", "cp1252", "cp866", "koi8-r", "iso8859-1", "iso8859-5", "ascii"})
-_ROOT = "КоммерческаяИнформация".encode()
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
@@ -114,7 +114,7 @@ class CleanBytes:
         if stated.startswith(("utf-16", "utf-32")) and declared and not found:
             stated = "utf-8"  # the declaration was readable byte by byte, so it is wrong
             self.warnings["encoding is not the declared one"] += 1
-        elif not found and not self._forced and stated in _CODE_PAGES and _ROOT in start:
+        elif not found and not self._forced and stated in _CODE_PAGES and ROOT.encode() in start:
             stated = "utf-8"  # in none of them do the root's letters have these bytes
             self.warnings["encoding is not the declared one"] += 1
         if found and declared and found != stated and not self._forced:

@@ -65,7 +65,7 @@ class BadRecord:
     error: DataError | MappingError
 
     def __post_init__(self) -> None:
-        self.error.kept()
+        self.error.without_frames()
 
 
 @dataclass(slots=True)

@@ -24,9 +24,8 @@ class Statements:
     fold: str
     begin: str
     again: str
-    look_up: str
-    look_up_sets: str
-    look_up_others: str
+    look_up: tuple[str, ...]
+    look_up_sets: tuple[str, ...]
     join: str
     join_sets: str
     absent: str
@@ -48,9 +47,8 @@ def statements(name: str) -> Statements:
         sets=f'SELECT count(*) AS number FROM "{scope_name(name)}"',  # noqa: S608 - a name of ours
         begin=f'CREATE TEMP TABLE "{found}" (staged tid, stored tid, same boolean)',
         again=f'TRUNCATE "{found}"',
-        look_up=_look_up_sql(entity, found),
+        look_up=(_look_up_sql(entity, found),),
         look_up_sets=_look_up_sets_sql(entity, found),
-        look_up_others=_look_up_others_sql(entity, found),
         join=_join_sql(entity, found),
         join_sets=_join_sets_sql(entity, found),
         absent=_absent_sql(entity, found),
@@ -167,43 +165,11 @@ _LEFT_OUT = "t.deleted_at IS NULL AND t.source_seq <= %(source_seq)s"
 """What a whole set of our package that does not name it removes."""
 
 
-def _look_up_sql(entity: Entity, found: str) -> str:
+def _look_up_sql(entity: Entity, found: str, which: str = "") -> str:
     """Key by key, in the order of the index, which is that of a first load too: pages that are not in memory are read
     once and one after another. ``LIMIT`` keeps to look-ups: the planner is not asked, which knows little of a tenant
-    that is new.
+    that is new. ``which`` of the staged rows ``d``: all.
     """
-    return _looked_up(entity, found, "")
-
-
-def _look_up_sets_sql(entity: Entity, found: str) -> str:
-    """Set by set, and what it left out with it; ``OFFSET`` keeps to look-ups."""
-    if entity.scope is None:
-        return ""
-    return f"""
-        INSERT INTO "{found}"
-        SELECT s.place, t.place, {_SAME}
-        FROM (SELECT DISTINCT of_key FROM "{scope_name(entity.name)}" ORDER BY of_key) w CROSS JOIN LATERAL (
-            SELECT {_keys(entity, "t.")}, t.ctid AS place, t.content_hash, t.deleted_at, t.source_seq
-            FROM "{entity.plural}" t
-            WHERE t.tenant = %(tenant)s AND t."{entity.scope}" = w.of_key
-            OFFSET 0
-        ) t
-        LEFT JOIN ({_staged(entity)}) s ON {_same_key(entity, "t", "s")}
-        WHERE s.place IS NOT NULL OR {_LEFT_OUT}
-    """  # noqa: S608 - names come from the model
-
-
-def _look_up_others_sql(entity: Entity, found: str) -> str:
-    """What is staged outside of whole sets."""
-    if entity.scope is None:
-        return ""
-    sets = scope_name(entity.name)
-    return _looked_up(
-        entity, found, f'WHERE NOT EXISTS (SELECT FROM "{sets}" w WHERE w.of_key = d."{entity.scope}")'
-    )  # fmt: skip
-
-
-def _looked_up(entity: Entity, found: str, which: str) -> str:
     return f"""
         INSERT INTO "{found}"
         SELECT s.place, t.place, t.same
@@ -212,6 +178,27 @@ def _looked_up(entity: Entity, found: str, which: str) -> str:
             FROM "{entity.plural}" t WHERE t.tenant = %(tenant)s AND {_same_key(entity, "t", "s")} LIMIT 1
         ) t
     """  # noqa: S608 - names come from the model
+
+
+def _look_up_sets_sql(entity: Entity, found: str) -> tuple[str, ...]:
+    """Set by set, and what it left out with it, ``OFFSET`` keeping to look-ups; then what stands outside of sets."""
+    if entity.scope is None:
+        return ()
+    sets = scope_name(entity.name)
+    whole = f"""
+        INSERT INTO "{found}"
+        SELECT s.place, t.place, {_SAME}
+        FROM (SELECT DISTINCT of_key FROM "{sets}" ORDER BY of_key) w CROSS JOIN LATERAL (
+            SELECT {_keys(entity, "t.")}, t.ctid AS place, t.content_hash, t.deleted_at, t.source_seq
+            FROM "{entity.plural}" t
+            WHERE t.tenant = %(tenant)s AND t."{entity.scope}" = w.of_key
+            OFFSET 0
+        ) t
+        LEFT JOIN ({_staged(entity)}) s ON {_same_key(entity, "t", "s")}
+        WHERE s.place IS NOT NULL OR {_LEFT_OUT}
+    """  # noqa: S608 - names come from the model
+    outside = f'WHERE NOT EXISTS (SELECT FROM "{sets}" w WHERE w.of_key = d."{entity.scope}")'
+    return whole, _look_up_sql(entity, found, outside)
 
 
 def _staged(entity: Entity) -> str:

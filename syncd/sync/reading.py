@@ -145,7 +145,7 @@ def read_file(state: Run, index: int, source: Source) -> None:
             if isinstance(error, EncodingMismatch) and encoding is None:
                 encoding = "windows-1251"
                 continue
-            state.broken.append((source.name, error.kept()))
+            state.broken.append((source.name, error.without_frames()))
             return
     _collect(state, document)
     if encoding:

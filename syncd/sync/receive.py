@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from syncd.adapters.ports import ImportState
+from syncd.commerceml.names import ROOT
 from syncd.errors import CATALOGUE, DataError, RequestError
 from syncd.store import packages, pictures, uploads
 from syncd.store.access import Session
@@ -18,7 +19,7 @@ LANES: Final = {"catalog": "catalog", "reference": "catalog", "sale": "sale"}
 LOGS: Final = "Reports/"
 """The Bitrix module uploads its own log there: it is no exchange data."""
 _DOCUMENTS: Final = (".xml", ".zip")
-_ROOTS: Final = tuple("КоммерческаяИнформация".encode(code) for code in ("utf-8", "cp1251", "utf-16-le", "utf-16-be"))
+_ROOTS: Final = tuple(ROOT.encode(code) for code in ("utf-8", "cp1251", "utf-16-le", "utf-16-be"))
 SLOW_PART_SECONDS: Final = 900.0
 """So long an upload that is not whole waits for its next part: one of 10 MB takes this long at 90 kbit/s."""
 

@@ -46,7 +46,7 @@ def sources(conn: Conn, claim: Claim) -> Sources:
         try:
             found.readable.extend(_of_file(conn, claim.tenant, file))
         except DataError as error:
-            found.broken.append((error.kept(), file.name))
+            found.broken.append((error.without_frames(), file.name))
     return found
 
 
