@@ -12,6 +12,7 @@ from typing import Any, Final
 from psycopg import errors
 
 from syncd.model import ENTITIES
+from syncd.store import planner
 from syncd.store.db import Conn, execute, one
 from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.merge_sql import insert_all_sql, stated_already_sql
@@ -76,6 +77,7 @@ class FirstLoad:
             execute(self._conn, f'ANALYZE "{stage_name(name)}"')
         moved = self._moved.get(name, 0)
         if moved:
+            planner.tell(self._conn, name, self._parameters["tenant"], moved)
             execute(self._conn, stated_already_sql(name), **self._parameters)
         counters = merge_entity(self._conn, name, whole_sets=False, **self._parameters)
         counters.read += moved

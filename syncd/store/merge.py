@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from syncd.model import ENTITIES, Entity
+from syncd.store import planner
 from syncd.store.db import Conn, execute, one
 from syncd.store.merge_sql import Statements, statements
 
@@ -83,6 +84,7 @@ def merge_entity(conn: Conn, name: str, *, tenant: str, source_seq: int, whole_s
         execute(conn, sql.again)  # somebody else wrote some of the rows since they were found
     counters.created = _number(conn, sql.insert, **parameters)
     execute(conn, sql.end)
+    planner.tell(conn, name, tenant, counters.created)
     counters.unchanged = counters.read - counters.created - counters.updated - counters.removed
     counters.removed += absent
     return counters
