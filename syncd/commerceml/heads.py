@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lxml.etree import _Element as Element
 
@@ -21,10 +21,15 @@ ID_LIMIT = 500
 
 
 class Heads:
-    """The container that is open now, and what its head said so far."""
+    """The container that is open now, and what its head said so far. ``late``: ids that heads told only behind their
+    first record, by the number of the container; those of ``beforehand`` count from its beginning.
+    """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, beforehand: Mapping[int, str]) -> None:
         self._context = context
+        self._beforehand = beforehand
+        self._number = -1
+        self.late: dict[int, str] = {}
         self.container: Element | None = None
         self._name = ""
         self._fields: dict[str, str] = {}
@@ -34,6 +39,7 @@ class Heads:
         """A container began."""
         self.container = element
         self._name = name
+        self._number += 1
         self._told = None
         stated = element.get("СодержитТолькоИзменения")
         self._fields = {} if stated is None else {"СодержитТолькоИзменения": stated}
@@ -58,6 +64,8 @@ class Heads:
             self._gather()
             head = self._head()
             if head != self._told:
+                if self._told is not None and head.id != self._told.id:
+                    self.late[self._number] = head.id
                 yield head
         self.container = None
         self._name = ""
@@ -76,7 +84,7 @@ class Heads:
         identity = self._fields.get("Ид", "")
         if kind == "offers":
             identity = self._fields.get("ИдКаталога") or identity
-        identity = identity.strip("#").strip()
+        identity = self._beforehand.get(self._number) or identity.strip("#").strip()
         if len(identity) > ID_LIMIT:
             raise DataError("E215", path=f"{self._name}/Ид", detail=f"an id of more than {ID_LIMIT} characters")
         self._context.catalogue_id = identity

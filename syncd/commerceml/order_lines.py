@@ -34,7 +34,7 @@ _TYPES = frozenset(map(normalised, ("ТипНоменклатуры", "ВидН�
 class _Parts:
     texts: dict[str, str] = field(default_factory=dict)
     requisites: dict[str, str] = field(default_factory=dict)
-    unit: str = ""
+    units: dict[str, str] = field(default_factory=dict)
     rate: Decimal | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ def read_line(element: Element, context: Context) -> OrderLine:
         price=price,
         amount=price * quantity if amount is None else amount,
         sku=texts.get("Артикул", ""),
-        unit=parts.unit,
+        unit=parts.units.get("БазоваяЕдиница") or parts.units.get("Единица", ""),
         is_service=identity == DELIVERY_ID or _is_service(parts.requisites),
         requisites=parts.requisites,
         tax_rate=parts.rate,
@@ -81,9 +81,10 @@ def _part(name: str, item: Element, parts: _Parts, context: Context) -> None:
     elif name == "ЗначенияРеквизитов":
         parts.requisites = flat_requisites(item)
     elif name in ("БазоваяЕдиница", "Единица"):
-        parts.unit = parts.unit or _unit(item)
+        parts.units[name] = _unit(item)
     elif name == "СтавкиНалогов":
-        parts.rate = blocks.tax(item)[0]
+        rate = blocks.tax(item)[0]
+        parts.rate = parts.rate if rate is None else rate
     elif name == "Налоги":
         blocks.keep(name, item, parts.extra)
         parts.rate = _rate(item) if parts.rate is None else parts.rate

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from typing import Final
 
 from syncd.commerceml.requisites import ORDER_REQUISITES
+
+_LACKING_KEPT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,16 @@ class ReadPolicy:
     zone: tzinfo = UTC
 
 
+@dataclass(frozen=True, slots=True)
+class Beforehand:
+    """What a document says only behind the records that depend on it, or another one does: ``catalogues`` are ids by
+    the number of their container (the first is 0), ``currencies`` those of price types.
+    """
+
+    catalogues: Mapping[int, str] = field(default_factory=dict)
+    currencies: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Context:
     """State of one reading: what is known from the document so far, and what is counted on the way."""
@@ -37,3 +50,12 @@ class Context:
     counts: Counter[str] = field(default_factory=Counter)
     catalogue_id: str = ""
     currencies: dict[str, str] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
+    """Price types whose currency was needed and not known."""
+
+    def currency_of(self, price_type: str) -> str:
+        """The currency of a price type, empty where it is not known."""
+        found = self.currencies.get(price_type, "")
+        if not found and len(self.lacking) < _LACKING_KEPT:
+            self.lacking.add(price_type)
+        return found

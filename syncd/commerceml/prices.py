@@ -99,7 +99,7 @@ def price(
     fields = _value(quoted, texts.get("ratio"), extra)
     if unit:
         fields["unit"] = unit
-    money = currency(texts.get("currency")) or context.currencies.get(type_id, "")
+    money = currency(texts.get("currency")) or context.currency_of(type_id)
     minimum = decimal(texts.get("minimum"), "Цена/МинКоличество") or _NOTHING
     return Record("price", (offer_id, type_id, money, minimum), fields, extra or None, False, False, line)
 

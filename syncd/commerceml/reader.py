@@ -25,7 +25,7 @@ from syncd.commerceml.names import NAMES, line_of
 from syncd.commerceml.offers import read_offer
 from syncd.commerceml.parsing import empty, events
 from syncd.commerceml.parties import read_party
-from syncd.commerceml.policy import Context, ReadPolicy
+from syncd.commerceml.policy import Beforehand, Context, ReadPolicy
 from syncd.commerceml.sweep import Sweep
 from syncd.errors import DataError
 from syncd.model.records import BadRecord, Item
@@ -81,14 +81,23 @@ class Reader:
     Raises while iterating: ``DataError`` E201-E204 and E216 where the document cannot be read, and
     ``EncodingMismatch`` (E208), upon which the caller begins anew with ``encoding="windows-1251"``. A single record
     that cannot be used comes as a ``BadRecord``.
+
+    ``late`` is there at the end, of what the document said behind records that depend on it, in an order that no schema
+    has: read it once more with this as ``beforehand``.
     """
 
     def __init__(
-        self, chunks: Iterable[bytes], *, encoding: str | None = None, policy: ReadPolicy | None = None
+        self,
+        chunks: Iterable[bytes],
+        *,
+        encoding: str | None = None,
+        policy: ReadPolicy | None = None,
+        beforehand: Beforehand | None = None,
     ) -> None:
-        self._context = Context(policy or ReadPolicy())
+        before = beforehand or Beforehand()
+        self._context = Context(policy or ReadPolicy(), currencies=dict(before.currencies))
         self._pieces = CleanBytes(chunks, encoding, self._context.warnings)
-        self._heads = Heads(self._context)
+        self._heads = Heads(self._context, before.catalogues)
         self._books = Books(self._context)
         self._parent: Element | None = None
         self._place: tuple[str, ...] | None = None
@@ -100,6 +109,13 @@ class Reader:
     def context(self) -> Context:
         """What is known from the document so far, on which the reading of a record depends."""
         return self._context
+
+    @property
+    def late(self) -> Beforehand | None:
+        """What came behind records that depend on it."""
+        known = self._context.currencies
+        currencies = {name: known[name] for name in self._context.lacking if name in known}
+        return Beforehand(self._heads.late, currencies) if currencies or self._heads.late else None
 
     @property
     def namespaces(self) -> dict[str | None, str]:

@@ -15,6 +15,7 @@ import structlog
 from syncd.commerceml.encoding import let_go
 from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
+from syncd.commerceml.policy import Beforehand
 from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
 from syncd.commerceml.tracks import Aside, Track
 from syncd.errors import DataError
@@ -28,6 +29,7 @@ from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.sync import removals
 from syncd.sync.batch import OFFER_ENTITIES, Batch, Job, Unreadable
+from syncd.sync.beforehand import said_elsewhere
 from syncd.sync.context import Context
 from syncd.sync.helpers import HelperLost, Helpers
 from syncd.sync.newer import Newer
@@ -95,6 +97,8 @@ class Run:
     """What the package states."""
     full: dict[tuple[str, str], bool] = field(default_factory=dict)
     """For each kind and catalogue (or book) met, whether a full export of it begins here."""
+    currencies: dict[str, str] = field(default_factory=dict)
+    """Of the price types that documents of the package brought."""
     first: FirstLoad | None = None
     newer: Newer | None = None
     """Of a replay: what newer packages stated, and is left out."""
@@ -126,13 +130,17 @@ class Run:
 def read_file(state: Run, index: int, source: Source) -> None:
     """Stage one document. A broken one leaves nothing of itself behind."""
     encoding: str | None = None
+    beforehand: Beforehand | None = None
     while True:
         mark, done = state.spool.mark(), state.bytes_done
         state.stage.begin_file(index)
-        document = _Document(state, source, encoding)
+        document = _Document(state, source, encoding, beforehand)
         try:
             document.read()
-            break
+            if beforehand is None:
+                beforehand = said_elsewhere(state.side, state.claim.tenant, document.reader, state.currencies)
+            if beforehand is None or document.beforehand is beforehand:
+                break
         except (Unreadable, HelperLost) as error:
             log.warning("a document is read again without helpers", file=source.name, reason=str(error))
             raise Unsure from error
@@ -147,6 +155,11 @@ def read_file(state: Run, index: int, source: Source) -> None:
                 continue
             state.broken.append((source.name, error.without_frames()))
             return
+        if state.fast:
+            raise Unsure
+        state.bytes_done = done
+        state.stage.drop_file(index)
+        state.spool.rewind(mark)
     _collect(state, document)
     if encoding:
         state.warnings["declared UTF-8, read as windows-1251"] += 1
@@ -155,10 +168,11 @@ def read_file(state: Run, index: int, source: Source) -> None:
 class _Document:
     """One reading of one document."""
 
-    def __init__(self, state: Run, source: Source, encoding: str | None) -> None:
+    def __init__(self, state: Run, source: Source, encoding: str | None, beforehand: Beforehand | None) -> None:
         self._state = state
         self._source = source
         self.name = source.name
+        self.beforehand = beforehand
         self.bad = Bad()
         self.seen = stated.Seen()
         self.full: dict[tuple[str, str], bool] = {}
@@ -170,7 +184,8 @@ class _Document:
         self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if fast else None
         pieces = iter(self._filter) if self._filter else chunks
         zone = zone_of(state.side, state.claim, state.ctx.settings.zone)
-        self.reader = Reader(pieces, encoding=encoding, policy=policy_of(state.ctx, zone))
+        policy = policy_of(state.ctx, zone)
+        self.reader = Reader(pieces, encoding=encoding, policy=policy, beforehand=beforehand)
 
     def _load(self, kind: str) -> Known:
         """What is known of a kind of record, loaded once for the package."""
@@ -232,6 +247,7 @@ class _Document:
             bad = found.record()
             self._places[id(bad)] = aside.offsets[ordinal], bad.line
             self.bad.add(self.name, bad)
+        reader.context.lacking |= batch.lacking
         reader.unknown.update(batch.unknown)
         reader.warnings.update(batch.warnings)
         reader.counts.update(batch.counts)
@@ -293,6 +309,7 @@ def _collect(state: Run, document: _Document) -> None:
     state.seen.take(document.seen)
     for scope, full in document.full.items():
         state.full[scope] = full or state.full.get(scope, False)
+    state.currencies.update(reader.context.currencies)
     state.unknown.update(reader.unknown)
     state.warnings.update(reader.warnings)
     state.bad.counts.update(bad.counts)
