@@ -153,25 +153,35 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E204": Text(
         "1c-developer",
-        "The document declares a DTD or entities. They are refused for safety; CommerceML needs none.",
-        "В документе объявлены DTD или сущности. Ради безопасности они запрещены; CommerceML они не нужны.",
+        "The document declares a DTD or entities. They are refused for safety; CommerceML needs none: take them out.",
+        "В документе объявлены DTD или сущности. Ради безопасности они запрещены; CommerceML они не нужны — уберите их.",
     ),
     "E205": Text(
         "1c-developer",
         "The archive {name!r} is broken: {detail}. Upload it again.",
         "Архив {name!r} повреждён: {detail}. Загрузите его снова.",
     ),
-    "E206": Text("1c-developer", "The archive {name!r} is refused: {detail}.", "Архив {name!r} отклонён: {detail}."),
-    "E207": Text("1c-developer", "The file {name!r} is neither XML nor ZIP.", "Файл {name!r} — не XML и не ZIP."),
+    "E206": Text(
+        "1c-developer",
+        "The archive {name!r} is refused: {detail}. Nothing of it was applied. Pack the documents anew, or send them bare.",
+        "Архив {name!r} отклонён: {detail}. Ничего из него не применено. Упакуйте документы заново или пришлите без архива.",
+    ),
+    "E207": Text(
+        "1c-developer",
+        "The file {name!r} is neither XML nor ZIP; nothing of it was applied. Export it again as CommerceML, packed or not.",
+        "Файл {name!r} — не XML и не ZIP; ничего из него не применено. Выгрузите его снова в CommerceML, в архиве или без.",
+    ),
     "E208": Text(
         "1c-developer",
-        "The document is encoded neither as it declares ({declared}) nor as windows-1251: {detail}.",
-        "Кодировка документа не соответствует объявленной ({declared}) и это не windows-1251: {detail}.",
+        "The document is encoded neither as it declares ({declared}) nor as windows-1251: {detail}. "
+        "Nothing of it was applied. Write it in the encoding it declares, best in UTF-8.",
+        "Кодировка документа не соответствует объявленной ({declared}) и это не windows-1251: {detail}. "
+        "Ничего из него не применено. Запишите его в объявленной кодировке, лучше в UTF-8.",
     ),
     "E209": Text(
         "1c-developer",
-        "The document has no data that syncd knows. Elements met: {elements}.",
-        "В документе нет данных, известных syncd. Встретились элементы: {elements}.",
+        "The document has no data that syncd knows. Elements met: {elements}. Check what the exchange in 1C exports.",
+        "В документе нет данных, известных syncd. Встретились элементы: {elements}. Проверьте, что выгружает обмен в 1С.",
     ),
     "E210": Text(
         "1c-developer",
@@ -185,23 +195,23 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E212": Text(
         "1c-developer",
-        "{path}: {value!r} is not a number; the record is skipped.",
-        "{path}: {value!r} — не число; запись пропущена.",
+        "{path}: {value!r} is not a number; the record is skipped. Correct it in 1C; the next export brings it.",
+        "{path}: {value!r} — не число; запись пропущена. Исправьте в 1С; следующая выгрузка её принесёт.",
     ),
     "E213": Text(
         "1c-developer",
-        "{path}: {value!r} is not a date; the value is left out.",
-        "{path}: {value!r} — не дата; значение не взято.",
+        "{path}: {value!r} is not a date; the value is left out. Correct it in 1C; the next export brings it.",
+        "{path}: {value!r} — не дата; значение не взято. Исправьте в 1С; следующая выгрузка его принесёт.",
     ),
     "E214": Text(
         "1c-developer",
-        "{path}: the required value is missing; the record is skipped.",
-        "{path}: нет обязательного значения; запись пропущена.",
+        "{path}: the required value is missing; the record is skipped. Fill it in 1C; the next export brings it.",
+        "{path}: нет обязательного значения; запись пропущена. Заполните его в 1С; следующая выгрузка её принесёт.",
     ),
     "E215": Text(
         "1c-developer",
-        "The text at {path} cannot be stored: {detail}; the record is skipped.",
-        "Текст в {path} нельзя сохранить: {detail}; запись пропущена.",
+        "The text at {path} cannot be stored: {detail}; the record is skipped. Correct it in 1C; the next export brings it.",
+        "Текст в {path} нельзя сохранить: {detail}; запись пропущена. Исправьте в 1С; следующая выгрузка её принесёт.",
     ),
     "E216": Text(
         "administrator",
@@ -385,8 +395,10 @@ CATALOGUE: dict[str, Text] = {
     ),
     "E502": Text(
         "on-call",
-        "The import was begun {attempts} times and never ended; it is set aside so that others go on.",
-        "Импорт начинался {attempts} раз и ни разу не завершился; он отложен, чтобы остальные шли дальше.",
+        "The import was begun {attempts} times and never ended; it is set aside so that others go on. "
+        "Look into the log of the workers for what ended them, then `syncd package replay … --reason …`.",
+        "Импорт начинался {attempts} раз и ни разу не завершился; он отложен, чтобы остальные шли дальше. "
+        "Посмотрите в логе worker, что его прервало, затем `syncd package replay … --reason …`.",
     ),
     "E503": Text(
         "1c-developer",

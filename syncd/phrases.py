@@ -42,6 +42,7 @@ WARNINGS: Final = {
     "encoding is not the declared one": "кодировка не та, что объявлена",
     "declared UTF-8, read as windows-1251": "объявлена UTF-8, прочитано как windows-1251",
     "negative prices left out": "отрицательные цены пропущены",
+    "prices below a millionth left out": "цены меньше миллионной пропущены",
     "product stated more than once, the last statement counts": "товар передан не один раз, действует последнее",
     "offer stated more than once, the last statement counts": "предложение передано не один раз, действует последнее",
     "payment or shipment whose order has not come, kept until it does": "оплата или отгрузка без заказа, ждёт его",

@@ -36,7 +36,7 @@ def document(row: Row) -> dict[str, Any]:
 
 
 @batch.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
 @tenant_option
 @output_option
 def list_(limit: int, tenant: str, output: Format) -> None:
@@ -56,7 +56,7 @@ def list_(limit: int, tenant: str, output: Format) -> None:
 @batch.command("show")
 @click.argument("word", metavar="ID")
 @click.option("--watch", is_flag=True, help="Until it is over / до окончания")
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True,
+@click.option("-n", "--limit", type=click.IntRange(0), default=20, show_default=True,
               help="Items that were not done / сколько несделанных показать")  # fmt: skip
 @tenant_option
 @output_option

@@ -58,7 +58,9 @@ def check(output: Format) -> None:
 
 
 @db.command("size")
-@click.option("--limit", type=click.IntRange(1), default=15, show_default=True, help="How many tables / сколько таблиц")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1), default=15, show_default=True, help="How many tables / сколько таблиц"
+)
 @output_option
 def size_(limit: int, output: Format) -> None:
     """How much room the data takes / сколько места занимают данные."""

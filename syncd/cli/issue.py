@@ -56,7 +56,7 @@ def said(row: Row) -> str:
 @click.option("--code", help="E… of the catalogue / код ошибки")
 @click.option("--owner", type=click.Choice(_OWNERS), help="Who mends it / кто исправит")
 @click.option("--since", callback=since_option, metavar="SPAN", help="Failed within: 2h, 1d / неудачи за срок")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many / сколько")
 @tenant_option
 @output_option
 def list_(
@@ -82,7 +82,7 @@ def list_(
 
 @issue.command("show")
 @click.argument("word", metavar="ID")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Objects to show / объектов")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="Objects to show / объектов")
 @click.option("--all", "every_one", is_flag=True, help="Those that went through too / и прошедшие потом")
 @tenant_option
 @output_option

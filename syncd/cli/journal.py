@@ -56,7 +56,7 @@ def document(row: Row) -> dict[str, Any]:
 @journal.command("tail")
 @click.option("-f", "--follow", is_flag=True, help="Go on as exchanges happen / показывать дальше по мере обменов")
 @click.option("--errors", is_flag=True, help="Only what failed / только неудачи")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
 @click.option("--records", is_flag=True, help="Bad records too / и плохие записи")
 @click.option("--code", help="E… of the catalogue / код ошибки")
 @click.option("--owner", type=click.Choice(get_args(Owner)), help="Who mends it / кто исправит")
@@ -179,6 +179,7 @@ def in_words(counters: dict[str, dict[str, int]] | None) -> str:
 @journal.command("show")
 @click.argument("word", metavar="ID")
 @click.option(
+    "-n",
     "--limit",
     type=click.IntRange(0),
     default=20,

@@ -108,7 +108,7 @@ def _chosen(sources: dict[str, CompiledSource], section: str | None) -> Compiled
               help="JSON records: what changes in them / JSON записей: что в них изменится")  # fmt: skip
 @click.option("--section", "-s", help="Section of the records / раздел записей")
 @endpoint_option
-@click.option("--limit", type=click.IntRange(1, 100_000), default=LIMIT, show_default=True,
+@click.option("-n", "--limit", type=click.IntRange(1, 100_000), default=LIMIT, show_default=True,
               help="With --endpoint: stored records to try / сколько записей проверить")  # fmt: skip
 @tenant_option
 @output_option

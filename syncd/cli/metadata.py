@@ -207,7 +207,7 @@ def _history(base: str | None, tenant: str, output: Format) -> None:
 
 @metadata.command("search")
 @click.argument("words", nargs=-1, required=True)
-@click.option("--limit", default=LIMIT, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", default=LIMIT, show_default=True, help="How many / сколько")
 @base_option
 @output_option
 def search(

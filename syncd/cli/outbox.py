@@ -29,7 +29,7 @@ for act in (retry, cancel, hold, release):
 @click.option("--state", "states", multiple=True, type=click.Choice(OUTBOX_STATES), help="Only these / только такие")
 @click.option("--where", metavar="FILTER", help='Filter / отбор: state:rejected code:E142 key:… after:-3h text:"…"')
 @click.option("--all", "everything", is_flag=True, help="Confirmed ones too / и подтверждённые")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many / сколько")
 @tenant_option
 @output_option
 def list_(

@@ -65,7 +65,7 @@ def _message(row: Row) -> str:
 @package.command("list")
 @click.option("--state", "states", multiple=True, type=click.Choice([*_STATES, "held"]),
               help="Only these; held: removals that wait / только такие; held — придержанные удаления")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
 @tenant_option
 @output_option
 def list_(states: tuple[str, ...], limit: int, tenant: str, output: Format) -> None:

@@ -203,7 +203,9 @@ def resume(name: str, tenant: str) -> None:
 
 @schedule.command("next")
 @click.argument("name")
-@click.option("-n", "number", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many / сколько")
+@click.option(
+    "-n", "--limit", "number", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many / сколько"
+)
 @tenant_option
 @output_option
 def next_(name: str, number: int, tenant: str, output: Format) -> None:
@@ -217,7 +219,7 @@ def next_(name: str, number: int, tenant: str, output: Format) -> None:
 
 @schedule.command("history")
 @click.argument("name")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many / сколько")
 @tenant_option
 @output_option
 def history(name: str, limit: int, tenant: str, output: Format) -> None:

@@ -1,22 +1,23 @@
 """What is known of records seen before: for each, the hash of its bytes and what it was made of.
 
-Three arrays in the order of the last export, so that a million records cost 18 MB: the key (a hash of ``Ид`` and the
-kind of document), the value (a hash of the record's bytes and of everything outside it that its reading depends on),
-and the number of its signature (how many rows of each entity it makes). 1C exports in the same order time after time,
-so a record is looked for where the one before it was found; an index is built only when the order has changed.
+Three rows in the order of the last export, on disk but for where it is read: the key (a hash of ``Ид`` and the kind of
+document), the value (a hash of the record's bytes and of everything outside it that its reading depends on), and the
+number of its signature (how many rows of each entity it makes). 1C exports in the same order time after time, so a
+record is looked for where the one before it was found; an index is built only when the order has changed.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, compress, pairwise
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
+
+from syncd.spill import PIECE, Numbers, Parted, Places, ordered
 
 Signature = tuple[tuple[str, int], ...]
 """How many rows of each entity a record makes: ``(("offer", 1), ("price", 3))``."""
@@ -24,7 +25,8 @@ Signature = tuple[tuple[str, int], ...]
 UNSEEN: Final = 0
 SKIPPED: Final = 1
 READ: Final = 2
-_SORTED_AT_ONCE: Final = 200_000
+PART: Final = 8 * PIECE
+"""So many records are kept together."""
 NO_SIGNATURE: Final = 0xFFFF
 """Of a record that must be read again next time: it was bad, or nothing tells it from another."""
 
@@ -39,16 +41,27 @@ def mask_of(label: int) -> int:
     return label * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
 
 
+def _shorts() -> Numbers:
+    return Numbers("H")
+
+
 def _longs() -> array[int]:
     return array("Q")
 
 
-def _shorts() -> array[int]:
-    return array("H")
+@dataclass(slots=True)
+class Part:
+    """Keys, values and numbers of signatures of records one after another."""
 
+    keys: array[int] = field(default_factory=_longs)
+    values: array[int] = field(default_factory=_longs)
+    signature_numbers: array[int] = field(default_factory=lambda: array("H"))
 
-def _positions() -> array[int]:
-    return array("q")
+    def choose(self, wanted: list[bool]) -> None:
+        """Only these stay."""
+        self.keys = array("Q", compress(self.keys, wanted))
+        self.values = array("Q", compress(self.values, wanted))
+        self.signature_numbers = array("H", compress(self.signature_numbers, wanted))
 
 
 @dataclass(slots=True)
@@ -59,9 +72,9 @@ class Known:
     past the filter, so that what is known here is no longer to be trusted.
     """
 
-    keys: array[int] = field(default_factory=_longs)
-    values: array[int] = field(default_factory=_longs)
-    signature_numbers: array[int] = field(default_factory=_shorts)
+    keys: Numbers = field(default_factory=Numbers)
+    values: Numbers = field(default_factory=Numbers)
+    signature_numbers: Numbers = field(default_factory=_shorts)
     signatures: list[Signature] = field(default_factory=list)
     labels: dict[int, set[str]] = field(default_factory=dict)
     spoiled: bool = False
@@ -69,13 +82,14 @@ class Known:
     """Labels of the documents of this package."""
     _states: bytearray = field(default_factory=bytearray)
     _expected: int = 0
-    _sorted: array[int] | None = None
-    _sorted_at: array[int] = field(default_factory=_longs)
-    _order: array[int] = field(default_factory=_positions)
+    _places: Places | None = None
+    _order: Numbers = field(default_factory=Numbers)
     """Runs of records as they came: the first one's position, how many, and whether among fresh ones."""
-    _fresh_keys: array[int] = field(default_factory=_longs)
-    _fresh_values: array[int] = field(default_factory=_longs)
-    _fresh_numbers: array[int] = field(default_factory=_shorts)
+    _run: tuple[int, int, bool] = (0, 0, False)
+    """The last one, which may grow."""
+    _fresh_keys: Numbers = field(default_factory=Numbers)
+    _fresh_values: Numbers = field(default_factory=Numbers)
+    _fresh_numbers: Numbers = field(default_factory=_shorts)
     _number_of: dict[Signature, int] = field(default_factory=dict)
     _skipped: Counter[int] = field(default_factory=Counter)
     _strangers: dict[int, array[int]] = field(default_factory=dict)
@@ -86,29 +100,38 @@ class Known:
         self._number_of = {signature: number for number, signature in enumerate(self.signatures)}
 
     @property
+    def _fresh(self) -> tuple[Numbers, Numbers, Numbers]:
+        return self._fresh_keys, self._fresh_values, self._fresh_numbers
+
+    @property
     def changed(self) -> bool:
         """Whether anything is to be stored anew."""
-        return bool(self._fresh_keys) or READ in self._states
+        return len(self._fresh_keys) > 0 or READ in self._states
 
     def follow(self, matches: Callable[[int], bool]) -> array[int]:
         """Skip records from the one after the one before on, as long as ``matches`` says of the value of the next one
         that it is there. The value is a hash of the ``Ид`` too. Returns their keys.
         """
         begin = at = self._expected
-        values, states, known = self.values, self._states, len(self.values)
-        while at < known and states[at] == UNSEEN and matches(values[at]):
-            at += 1
+        states, known = self._states, len(self._states)
+        while at < known:
+            values, first = self.values.piece(at)
+            end = first + len(values)
+            while at < end and states[at] == UNSEEN and matches(values[at - first]):
+                at += 1
+            if at < end:
+                break
         if at > begin:
             self._expected = at
             states[begin:at] = bytes((SKIPPED,)) * (at - begin)
-            self._skipped.update(self.signature_numbers[begin:at])
+            self._skipped.update(self.signature_numbers.slice(begin, at))
             self._in_order(begin, at - begin)
-        return self.keys[begin:at]
+        return self.keys.slice(begin, at)
 
     def skip(self, key: int, value: int) -> bool:
         """Whether the record may be skipped: its bytes are those of the last time, and nobody spoke of it since."""
         at = self._expected
-        if at >= len(self.keys) or self.keys[at] != key:
+        if at >= len(self._states) or self.keys[at] != key:
             at = self._find(key)
             if at < 0:
                 return False
@@ -124,14 +147,11 @@ class Known:
         return False
 
     def _find(self, key: int) -> int:
-        if not self.keys:
+        if not self._states:
             return -1
-        if self._sorted is None:
-            self._sorted_at = array("Q", sorted(range(len(self.keys)), key=self.keys.__getitem__))
-            self._sorted = array("Q", map(self.keys.__getitem__, self._sorted_at))
-        near = bisect_left(self._sorted, key)
-        found = near < len(self._sorted) and self._sorted[near] == key
-        return self._sorted_at[near] if found else -1
+        if self._places is None:
+            self._places = Places(self.keys)
+        return self._places.find(key)
 
     def touch(self, identity: bytes, label: int) -> None:
         """The record was read in one kind of document: other kinds that speak of the same have not the last word."""
@@ -150,19 +170,24 @@ class Known:
     def let_through(self, key: int, value: int) -> int:
         """A record goes to the reader. Returns the number under which ``learn`` knows it."""
         slot = len(self._fresh_keys)
-        self._fresh_keys.append(key)
-        self._fresh_values.append(value)
-        self._fresh_numbers.append(NO_SIGNATURE)
+        keys = self._fresh_keys.tail
+        keys.append(key)
+        self._fresh_values.tail.append(value)
+        self._fresh_numbers.tail.append(NO_SIGNATURE)
+        if len(keys) >= PIECE:
+            for row in self._fresh:
+                row.settle()
         self._in_order(slot, 1, fresh=True)
         return slot
 
     def _in_order(self, first: int, count: int, *, fresh: bool = False) -> None:
         """These came next; runs of neighbours cost no more than one."""
-        order = self._order
-        if order and order[-1] == fresh and order[-3] + order[-2] == first:
-            order[-2] += count
+        begin, number, was_fresh = self._run
+        if was_fresh == fresh and begin + number == first:
+            self._run = begin, number + count, fresh
         else:
-            order.extend((first, count, fresh))
+            self._order.extend(self._run)
+            self._run = first, count, fresh
 
     def learn(self, slot: int, signature: Signature) -> None:
         """The record was read and was good: next time it may be skipped."""
@@ -214,13 +239,9 @@ class Known:
         return False
 
     def _learnt_any(self, keys: array[int]) -> bool:
-        parts = len(keys) // _SORTED_AT_ONCE + 1
-        for part in range(parts):
-            wanted = {key for key in keys if key % parts == part}
-            fresh = zip(self._fresh_keys, self._fresh_numbers, strict=True)
-            if any(key in wanted and number != NO_SIGNATURE for key, number in fresh):
-                return True
-        return False
+        strangers = frozenset(keys) if len(keys) < PIECE else ordered(keys)
+        fresh = zip(self._fresh_keys, self._fresh_numbers, strict=True)
+        return any(number != NO_SIGNATURE and key in strangers for key, number in fresh)
 
     def rows_skipped(self) -> Counter[str]:
         """How many rows of each entity the skipped records stand for."""
@@ -230,46 +251,65 @@ class Known:
                 rows[entity] += count * times
         return rows
 
-    def merged(self) -> Known:
+    def merged(self) -> Iterator[Part]:
         """What is known after this package, in its order; what it did not speak of comes behind."""
-        if not self.changed:
-            return self
-        keys, values, numbers = array("Q"), array("Q"), array("H")
+        part = Part()
+        for more in self._merged():
+            part.keys.extend(more.keys)
+            part.values.extend(more.values)
+            part.signature_numbers.extend(more.signature_numbers)
+            if len(part.keys) >= PART:
+                yield part
+                part = Part()
+        if part.keys:
+            yield part
+
+    def _merged(self) -> Iterator[Part]:
         repeated = self._repeated()
-        for position, is_fresh in self._came():
-            if not is_fresh:
-                if self._states[position] == SKIPPED:
-                    self._keep(position, keys, values, numbers)
-                continue
-            key = self._fresh_keys[position]
-            if self._fresh_numbers[position] != NO_SIGNATURE and repeated.get(key, position) == position:
-                keys.append(key)
-                values.append(self._fresh_values[position])
-                numbers.append(self._fresh_numbers[position])
-        for position, state in enumerate(self._states):
-            if state == UNSEEN:
-                self._keep(position, keys, values, numbers)
-        return Known(keys, values, numbers, self.signatures, self.labels)
+        for begin, end, fresh in self._came():
+            if fresh:
+                part = Part(*(row.slice(begin, end) for row in self._fresh))
+                bad = NO_SIGNATURE in part.signature_numbers
+                if bad or repeated:
+                    part.choose([
+                        number != NO_SIGNATURE and repeated.get(key, position) == position
+                        for position, key, number in zip(
+                            range(begin, end), part.keys, part.signature_numbers, strict=True
+                        )
+                    ])  # fmt: skip
+                yield part
+            else:
+                yield self._kept(begin, end, SKIPPED)
+        for begin in range(0, len(self._states), PIECE):
+            yield self._kept(begin, min(begin + PIECE, len(self._states)), UNSEEN)
 
-    def _came(self) -> Iterator[tuple[int, bool]]:
-        """Positions of records in the order in which they came, and whether they are those of fresh ones."""
-        order = self._order
-        for at in range(0, len(order), 3):
-            for position in range(order[at], order[at] + order[at + 1]):
-                yield position, bool(order[at + 2])
+    def _kept(self, begin: int, end: int, state: int) -> Part:
+        """Those between two positions that are in a state."""
+        states = self._states[begin:end]
+        number = states.count(state)
+        if not number:
+            return Part()
+        part = Part(*(row.slice(begin, end) for row in (self.keys, self.values, self.signature_numbers)))
+        if number < len(states):
+            part.choose([found == state for found in states])
+        return part
 
-    def _keep(self, position: int, keys: array[int], values: array[int], numbers: array[int]) -> None:
-        keys.append(self.keys[position])
-        values.append(self.values[position])
-        numbers.append(self.signature_numbers[position])
+    def _came(self) -> Iterator[tuple[int, int, bool]]:
+        """Pieces of rows in the order in which they came: from where to where, and whether of fresh ones."""
+        order = iter(self._order)
+        for first, count, fresh in chain(zip(order, order, order, strict=True), (self._run,)):
+            for begin in range(first, first + count, PIECE):
+                yield begin, min(begin + PIECE, first + count), bool(fresh)
 
     def _repeated(self) -> dict[int, int]:
         """Keys that were let through more than once, with the last slot of each: the last statement wins."""
-        parts = len(self._fresh_keys) // _SORTED_AT_ONCE + 1  # numbers in a list cost five times those in an array
+        parted = Parted()
+        parted.put(self._fresh_keys)
         twice: set[int] = set()
-        for part in range(parts):
-            ordered = sorted(key for key in self._fresh_keys if key % parts == part)
-            twice.update(key for key, after in pairwise(ordered) if key == after)
+        for part in parted.parts():
+            if len(set(part)) < len(part):
+                ordered = sorted(part)
+                twice.update(key for key, after in pairwise(ordered) if key == after)
         if not twice:
             return {}
         return {key: slot for slot, key in enumerate(self._fresh_keys) if key in twice}

@@ -97,6 +97,9 @@ def price(
     if not type_id:
         raise DataError("E214", path="Цена/ИдТипаЦены", value="")
     fields = _value(quoted, texts.get("ratio"), extra)
+    if not fields["value"]:
+        context.warnings["prices below a millionth left out"] += 1
+        return None
     if unit:
         fields["unit"] = unit
     money = currency(texts.get("currency")) or context.currency_of(type_id)

@@ -11,6 +11,7 @@ from xxhash import xxh3_64_intdigest
 
 from syncd.commerceml.known import Known, Signature, key_of, mask_of
 from syncd.model.records import BadRecord, Item, Record
+from syncd.spill import Numbers
 
 OWN = frozenset({"product", "offer", "price", "stock"})  # records whose key begins with the Ид of their element
 
@@ -22,7 +23,7 @@ class Seen:
     catalogue_id: str
     entities: set[str]
     """What records of this kind of document state, so far."""
-    hashes: array[int] = field(default_factory=lambda: array("Q"))
+    hashes: Numbers = field(default_factory=Numbers)
 
 
 @dataclass(slots=True)

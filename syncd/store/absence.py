@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from syncd.prefetch import prefetched
+from syncd.spill import Ordered, Parted
 from syncd.store import fingerprints
 from syncd.store.db import Conn, execute
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES, Run
-from syncd.store.seen import holds, load, missing
+from syncd.store.seen import load, missing, overlap
 from syncd.store.stated import Hashes, key_hashes, key_text
 
 _FETCH: Final = 5_000
@@ -25,7 +25,7 @@ _OF: Final = {"product": "catalogue_id", "offer": "catalogue_id", "reference_ite
 """The column that names what a full export states the whole of."""
 
 _STATED: Final = sql.SQL("""
-    SELECT s.keys FROM package_seen s
+    SELECT p.keys FROM package_seen s JOIN package_seen_part p USING (tenant, package_id, entity, catalogue_id)
     WHERE s.tenant = %(t)s AND s.entity = %(e)s AND (s.seq >= %(first)s OR EXISTS (
         SELECT FROM infobase o
         WHERE o.tenant = s.tenant AND o.id = s.infobase_id AND o.id IS DISTINCT FROM %(i)s
@@ -34,17 +34,16 @@ _STATED: Final = sql.SQL("""
               SELECT max(x.first_seq) FROM export_run x
               WHERE x.tenant = s.tenant AND x.infobase_id = o.id AND x.kind = %(k)s AND x.catalogue_id = %(c)s
                 AND x.state IN ('applied', 'nothing')), 0)))
-    ORDER BY s.seq
 """)
 """Stated since the run began by anybody, or by another infobase since the last full export of its own."""
 
 _STATED_IN_OPEN_RUN: Final = sql.SQL("""
-    SELECT s.keys FROM package_seen s JOIN export_run r
+    SELECT p.keys FROM package_seen s JOIN package_seen_part p USING (tenant, package_id, entity, catalogue_id)
+    JOIN export_run r
       ON r.tenant = s.tenant AND r.infobase_id IS NOT DISTINCT FROM s.infobase_id AND r.catalogue_id = s.catalogue_id
      AND r.kind = %(k)s AND r.state = 'open' AND s.seq >= r.first_seq
     WHERE s.tenant = %(t)s AND s.infobase_id IS NOT DISTINCT FROM %(i)s AND s.entity = %(e)s
       AND s.catalogue_id = %(c)s AND s.seq < %(seq)s
-    ORDER BY s.seq
 """)
 
 
@@ -79,31 +78,30 @@ def restates(conn: Conn, claim: Claim, kind: str, catalogue: str, keys: Hashes) 
     """Whether any of these was stated before in the run that is open: then they are no further portion of it."""
     parameters = {"t": claim.tenant, "i": claim.infobase_id, "k": kind, "e": ENTITIES[kind], "c": catalogue,
                   "seq": claim.source_seq}  # fmt: skip
-    before = frozenset(load(conn, _STATED_IN_OPEN_RUN, parameters))
-    return any(key in before for key in keys)
+    return overlap(keys, load(conn, _STATED_IN_OPEN_RUN, parameters))
 
 
 def _pass(
-    conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: array[int], into: str, *, prefix: str = ""
+    conn: Conn, query: sql.Composed, parameters: dict[str, Any], stated: Ordered, into: str, *, prefix: str = ""
 ) -> tuple[int, int]:
     """Stream ids past the hashes; what is not among them goes into a temporary table. Returns all, and those."""
-    stored = array("Q")
+    stored = Parted()
     for ids in prefetched(_streamed(conn, query, parameters)):
-        stored.extend(key_hashes(ids, prefix))
+        stored.put(key_hashes(ids, prefix))
     gone = missing(stored, stated)
     if gone is not None and not gone:
-        return len(stored), 0
+        return stored.number, 0
     count = 0
     for ids in _streamed(conn, query, parameters):
+        hashes = key_hashes(ids, prefix)
         if gone is None:
-            absent = [identity for identity in ids if not holds(stated, prefix + identity)]
+            absent = [identity for identity, key in zip(ids, hashes, strict=True) if key not in stated]
         else:
-            hashes = key_hashes(ids, prefix)
             absent = [identity for identity, key in zip(ids, hashes, strict=True) if key in gone]
         count += len(absent)
         if absent:
             conn.execute(sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(sql.Identifier(into)), (absent,))
-    return len(stored), count
+    return stored.number, count
 
 
 def _streamed(conn: Conn, query: sql.Composed, parameters: dict[str, Any]) -> Iterator[list[str]]:

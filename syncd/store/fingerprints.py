@@ -7,16 +7,18 @@ products, offers, prices or stocks are changed past the fast path.
 from __future__ import annotations
 
 import sys
-from array import array
+from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
+from itertools import count
 from typing import Final
 
 from psycopg.types.json import Jsonb
 
 from syncd.commerceml.known import Known
-from syncd.store.db import Conn, every, execute
+from syncd.spill import Numbers
+from syncd.store.db import Conn, Row, every, execute, one
 
 _SOURCES: Final = ("syncd.commerceml", "syncd.model")
 
@@ -35,50 +37,53 @@ def reader_version() -> str:
 
 def load(conn: Conn, tenant: str, kind: str, *, policy: str) -> Known:
     """What is known of a tenant's records of a kind; nothing, when another reader or another policy learnt it."""
-    row = (
-        conn.cursor(binary=True)
-        .execute(
-            """SELECT labels, signatures, record_keys, record_values, signature_numbers FROM known_record
-               WHERE tenant = %(t)s AND kind = %(k)s AND reader = %(r)s""",
-            {"t": tenant, "k": kind, "r": _reader(policy)},
-        )
-        .fetchone()
-    )
+    row = one(
+        conn,
+        "SELECT labels, signatures FROM known_record WHERE tenant = %(t)s AND kind = %(k)s AND reader = %(r)s",
+        t=tenant, k=kind, r=_reader(policy),
+    )  # fmt: skip
     if row is None:
         return Known()
-    keys, values, numbers = array("Q"), array("Q"), array("H")
-    keys.frombytes(row["record_keys"])
-    values.frombytes(row["record_values"])
-    numbers.frombytes(row["signature_numbers"])
+    keys, values, numbers = Numbers(), Numbers(), Numbers("H")
+    for part in _parts(conn, tenant, kind):
+        for column, row_of in (("record_keys", keys), ("record_values", values), ("signature_numbers", numbers)):
+            row_of.extend_bytes(part[column])
     signatures = [tuple((str(entity), int(count)) for entity, count in pairs) for pairs in row["signatures"]]
     labels = {int(label): set(entities) for label, entities in row["labels"].items()}
     return Known(keys, values, numbers, signatures, labels)
 
 
+def _parts(conn: Conn, tenant: str, kind: str) -> Iterator[Row]:
+    query = """SELECT record_keys, record_values, signature_numbers FROM known_record_part
+               WHERE tenant = %(t)s AND kind = %(k)s AND n = %(n)s"""
+    for n in count():
+        part = conn.cursor(binary=True).execute(query, {"t": tenant, "k": kind, "n": n}).fetchone()
+        if part is None:
+            return
+        yield part
+
+
 def save(conn: Conn, tenant: str, kind: str, known: Known, *, policy: str) -> None:
     """Keep what was learnt, within the transaction that merges it."""
-    merged = known.merged()
     execute(
         conn,
-        """INSERT INTO known_record (tenant, kind, reader, labels, signatures, record_keys, record_values,
-                                     signature_numbers)
-           VALUES (%(t)s, %(k)s, %(r)s, %(labels)s, %(signatures)s, '', '', '')
+        """INSERT INTO known_record (tenant, kind, reader, labels, signatures)
+           VALUES (%(t)s, %(k)s, %(r)s, %(labels)s, %(signatures)s)
            ON CONFLICT (tenant, kind) DO UPDATE SET reader = excluded.reader, labels = excluded.labels,
-               signatures = excluded.signatures, record_keys = '', record_values = '', signature_numbers = '',
-               updated_at = now()""",
+               signatures = excluded.signatures, updated_at = now()""",
         t=tenant, k=kind, r=_reader(policy),
-        labels=Jsonb({str(label): sorted(entities) for label, entities in merged.labels.items()}),
-        signatures=Jsonb(merged.signatures),
+        labels=Jsonb({str(label): sorted(entities) for label, entities in known.labels.items()}),
+        signatures=Jsonb(known.signatures),
     )  # fmt: skip
-    # a million records are 18 MB, which libpq copies, twice as much at times: a column at a time
-    columns: dict[str, array[int]] = {
-        "record_keys": merged.keys,
-        "record_values": merged.values,
-        "signature_numbers": merged.signature_numbers,
-    }
-    for column, numbers in columns.items():
-        query = f"UPDATE known_record SET {column} = %(data)b WHERE tenant = %(t)s AND kind = %(k)s"  # noqa: S608 - ours
-        execute(conn, query, data=memoryview(numbers).cast("B"), t=tenant, k=kind)
+    execute(conn, "DELETE FROM known_record_part WHERE tenant = %(t)s AND kind = %(k)s", t=tenant, k=kind)
+    for n, part in enumerate(known.merged()):
+        execute(
+            conn,
+            """INSERT INTO known_record_part (tenant, kind, n, record_keys, record_values, signature_numbers)
+               VALUES (%(t)s, %(k)s, %(n)s, %(keys)b, %(values)b, %(numbers)b)""",
+            t=tenant, k=kind, n=n, keys=memoryview(part.keys).cast("B"), values=memoryview(part.values).cast("B"),
+            numbers=memoryview(part.signature_numbers).cast("B"),
+        )  # fmt: skip
 
 
 def stamp(conn: Conn, tenant: str) -> frozenset[tuple[str, str]]:

@@ -36,16 +36,32 @@ package_seen: Final = Table(
     Column("catalogue_id", KEY_TEXT, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("infobase_id", Uuid()),
-    Column("keys", LargeBinary, nullable=False),
     Column("portions", ARRAY(Integer), nullable=False),
     Column("stated", Boolean, nullable=False),
     PrimaryKeyConstraint("tenant", "package_id", "entity", "catalogue_id"),
     ForeignKeyConstraint(["tenant", "package_id"], ["package.tenant", "package.id"], ondelete="CASCADE"),
     Index(None, "tenant", "entity", "seq"),
 )
-"""``seq`` is the package's place in the order of arrival (of a replay: the original's); ``keys`` are sorted hashes, see
-``syncd.store.seen``; ``portions`` the numbers in the names of the files that stated them; not ``stated``
-where only other things (prices) named the records."""
+"""``seq`` is the package's place in the order of arrival (of a replay: the original's); ``portions`` the numbers in the
+names of the files that stated them; not ``stated`` where only other things (prices) named the records."""
+
+package_seen_part: Final = Table(
+    "package_seen_part",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("package_id", Uuid(), nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("catalogue_id", KEY_TEXT, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "package_id", "entity", "catalogue_id", "n"),
+    ForeignKeyConstraint(
+        ["tenant", "package_id", "entity", "catalogue_id"],
+        ["package_seen.tenant", "package_seen.package_id", "package_seen.entity", "package_seen.catalogue_id"],
+        ondelete="CASCADE",
+    ),
+)
+"""``keys`` are hashes of what was stated, a piece of them in ascending order: see ``syncd.store.seen``."""
 
 export_run: Final = Table(
     "export_run",

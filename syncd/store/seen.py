@@ -4,47 +4,55 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import sql
 
+from syncd.spill import Ordered, Parted, ordered
 from syncd.store.db import Conn, execute
-from syncd.store.stated import Hashes, Seen, key_hash
+from syncd.store.stated import Seen
 
-_CHUNK: Final = 65_536  # so many numbers may be objects at once: some 5 MB
+_LISTED: Final = 65_536  # so many numbers may be objects at once: some 5 MB
+_SCOPE: Final = "tenant = %(t)s AND package_id = %(p)s AND entity = %(e)s AND catalogue_id = %(c)s"
 
 
 def write(conn: Conn, stated: Seen, tenant: str, package_id: UUID, *, seq: int, infobase_id: UUID | None) -> None:
     """Keep what a package states, within the transaction that merges it."""
-    packed: dict[tuple[int, ...], bytes] = {}
-    for scope, keys in stated.keys.items():
-        same = tuple(map(id, keys.pieces))  # an offer, its prices and its stocks are stated together: packed once
-        if same not in packed:
-            packed = {same: pack(keys)}
+    pieces, keys = array("L"), ordered(())
+    stated.settle()
+    for (entity, catalogue), hashes in stated.keys.items():
+        if pieces != hashes.pieces:  # an offer, its prices and its stocks are stated together: put in order once
+            pieces, keys = hashes.pieces, ordered(hashes)
+        scope = {"t": tenant, "p": package_id, "e": entity, "c": catalogue.replace("\x00", "")}
         execute(
             conn,
-            """INSERT INTO package_seen (tenant, package_id, entity, catalogue_id, seq, infobase_id, keys, portions,
-                                         stated)
-               VALUES (%(t)s, %(p)s, %(e)s, %(c)s, %(seq)s, %(i)s, %(keys)b, %(portions)s, %(stated)s)
-               ON CONFLICT (tenant, package_id, entity, catalogue_id) DO UPDATE SET keys = excluded.keys""",
-            t=tenant, p=package_id, e=scope[0], c=scope[1].replace("\x00", ""), seq=seq, i=infobase_id,
-            keys=packed[same], portions=sorted(stated.portions.get(scope, ())), stated=stated.stated[scope] > 0,
+            """INSERT INTO package_seen (tenant, package_id, entity, catalogue_id, seq, infobase_id, portions, stated)
+               VALUES (%(t)s, %(p)s, %(e)s, %(c)s, %(seq)s, %(i)s, %(portions)s, %(stated)s)
+               ON CONFLICT (tenant, package_id, entity, catalogue_id) DO NOTHING""",
+            **scope, seq=seq, i=infobase_id, portions=sorted(stated.portions.get((entity, catalogue), ())),
+            stated=stated.stated[entity, catalogue] > 0,
         )  # fmt: skip
+        execute(conn, f"DELETE FROM package_seen_part WHERE {_SCOPE}", **scope)  # noqa: S608 - a constant
+        for n, piece in enumerate(keys.pieces()):
+            execute(
+                conn,
+                """INSERT INTO package_seen_part (tenant, package_id, entity, catalogue_id, n, keys)
+                   VALUES (%(t)s, %(p)s, %(e)s, %(c)s, %(n)s, %(keys)b)""",
+                **scope, n=n, keys=_pack(piece),
+            )  # fmt: skip
 
 
-def pack(keys: Hashes) -> bytes:
-    """Hashes in ascending order, each once, little-endian."""
-    ordered = in_order(keys, len(keys))
+def _pack(piece: array[int]) -> bytes:
+    """Little-endian."""
     if sys.byteorder == "big":
-        ordered.byteswap()
-    return ordered.tobytes()
+        piece = piece[:]
+        piece.byteswap()
+    return piece.tobytes()
 
 
-def unpack(data: bytes) -> array[int]:
-    """What ``pack`` made."""
+def _unpack(data: bytes) -> array[int]:
     keys = array("Q")
     keys.frombytes(data)
     if sys.byteorder == "big":
@@ -52,64 +60,30 @@ def unpack(data: bytes) -> array[int]:
     return keys
 
 
-def in_order(keys: Iterable[int], number: int) -> array[int]:
-    """In ascending order, each once; about ``number`` of them. To sort them makes objects of them, many times their
-    size: so it is done a part at a time.
-    """
-    ordered = array("Q")
-    for part in _parts(keys, number):
-        ordered.extend(sorted(set(part)))
-    return ordered
-
-
-def _parts(keys: Iterable[int], number: int) -> Iterator[array[int]]:
-    """By their highest bits, in ascending order. A part is gone when the next one is asked for."""
-    bits = (number // _CHUNK).bit_length()
-    parts = [array("Q") for _ in range(1 << bits)]
-    shift = 64 - bits
-    for key in keys:
-        parts[key >> shift].append(key)
-    while parts:
-        yield parts.pop(0)
-
-
-def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) -> array[int]:
-    """All hashes of the rows whose ``keys`` a query selects, sorted: eight bytes per distinct record."""
-    found, waiting = array("Q"), array("Q")
+def load(conn: Conn, query: sql.Composed | sql.SQL, parameters: dict[str, Any]) -> Ordered:
+    """All hashes of the parts whose ``keys`` a query selects."""
+    found = Parted()
     with conn.transaction(), conn.cursor(name="seen", binary=True) as cursor:
         cursor.itersize = 4
         for row in cursor.execute(query, parameters):
-            keys = unpack(row["keys"])
-            if not found and not waiting:
-                found = keys  # a package's own are in order
-                continue
-            waiting.extend(keys)
-            if len(waiting) > max(_CHUNK, len(found)):  # many small packages are merged at once, not one by one
-                found, waiting = _merged(found, waiting), array("Q")
-    return _merged(found, waiting) if waiting else found
+            found.put(_unpack(row["keys"]))
+    return Ordered(found)
 
 
-def _merged(ordered: array[int], more: array[int]) -> array[int]:
-    both = ordered + more
-    return in_order(both, len(both))
-
-
-def missing(stored: array[int], stated: array[int]) -> set[int] | None:
-    """Hashes of ``stored`` that are not among ``stated``, which are in order; ``None`` where there are too many to be
-    held.
-    """
+def missing(stored: Parted, stated: Ordered) -> set[int] | None:
+    """Hashes of ``stored`` that are not among ``stated``; ``None`` where there are too many to be held."""
     found: set[int] = set()
-    for part in _parts(stored, max(len(stored), len(stated))):
-        if part:
-            begin, end = bisect_left(stated, min(part)), bisect_right(stated, max(part))
-            found |= set(part).difference(stated[begin:end])
-        if len(found) > _CHUNK:
+    for number, part in enumerate(stored.parts()):
+        found |= set(part).difference(stated.part(number))
+        if len(found) > _LISTED:
             return None
     return found
 
 
-def holds(ordered: array[int], text: str) -> bool:
-    """Whether the key is among sorted hashes."""
-    key = key_hash(text)
-    at = bisect_left(ordered, key)
-    return at < len(ordered) and ordered[at] == key
+def overlap(keys: Iterable[int], stated: Ordered) -> bool:
+    """Whether any of the hashes is among ``stated``."""
+    if not stated:
+        return False
+    parted = Parted()
+    parted.put(keys)
+    return any(not set(part).isdisjoint(stated.part(number)) for number, part in enumerate(parted.parts()))

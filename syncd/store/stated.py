@@ -1,4 +1,4 @@
-"""Which records a package states: hashes of their keys, eight bytes each, gathered while it is read.
+"""Which records a package states: hashes of their keys, eight bytes each, gathered on disk while it is read.
 
 A hash in common makes a record look stated that was not: it stays, and nothing is lost.
 """
@@ -19,12 +19,12 @@ from syncd.commerceml.heads import ID_LIMIT
 from syncd.commerceml.known import key_of, mask_of
 from syncd.model import ENTITIES
 from syncd.model.records import BadRecord, Item, Record, WholeSet
+from syncd.spill import PIECE, Parted, Pool
 
 OF_OFFERS: Final = frozenset({"price", "stock"})
 """Entities stated as a set under their offer: their key here is the offer's id."""
 OF_OWNER: Final = OF_OFFERS | {"relation"}
 """Entities stated as a set under their owner, an offer or a product: their key here is the owner's id."""
-_AT_ONCE: Final = 262_144
 WITH_CATALOGUE: Final = frozenset({"product", "offer"})
 
 
@@ -64,45 +64,50 @@ def catalogue_of(item: Record) -> str:
 
 
 class Hashes:
-    """Hashes in the order of statement, held in pieces: an offer, its prices and its stocks are stated together as a
-    rule, so that their pieces are the same ones.
+    """Hashes in the order of statement, in pieces of a pool: an offer, its prices and its stocks are stated together as
+    a rule, so that their pieces are the same ones.
     """
 
-    __slots__ = ("_own", "pieces")
+    __slots__ = ("_own", "pieces", "pool")
 
-    def __init__(self) -> None:
-        self.pieces: list[array[int]] = []
-        self._own: array[int] | None = None  # the last piece, while nobody shares it
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.pieces = array("L")
+        self._own = array("Q")  # the last piece, while it grows
 
     def add(self, hashed: int) -> None:
         """One more, unless it is the last one again."""
         own = self._own
-        if own is None:
-            own = self._own = array("Q")
-            self.pieces.append(own)
         if not own or own[-1] != hashed:
             own.append(hashed)
+            if len(own) >= PIECE:
+                self.close()
 
-    def share(self, piece: array[int]) -> None:
-        """More of them, which nobody changes any more."""
-        self.pieces.append(piece)
-        self._own = None
+    def close(self) -> None:
+        """The last piece does not grow any more."""
+        if self._own:
+            self.pieces.append(self.pool.put(self._own))
+            self._own = array("Q")
 
-    def take(self, other: Hashes) -> None:
-        """What another one holds, which is not to be used after it."""
-        self.pieces += other.pieces
-        self._own = None
+    def share(self, pieces: Iterable[int]) -> None:
+        """Further pieces of the pool."""
+        self.close()
+        self.pieces.extend(pieces)
 
     def __len__(self) -> int:
-        return sum(map(len, self.pieces))
+        return sum(map(len, self._all()))
 
     def __iter__(self) -> Iterator[int]:
-        return chain.from_iterable(self.pieces)
+        return chain.from_iterable(self._all())
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Hashes) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _all(self) -> Iterator[array[int]]:
+        yield from map(self.pool.get, self.pieces)
+        yield self._own
 
 
 @dataclass(slots=True)
@@ -111,6 +116,7 @@ class Seen:
     more than stubs, ``portions`` the numbers in the names of the files.
     """
 
+    pool: Pool = field(default_factory=Pool, compare=False)
     keys: dict[tuple[str, str], Hashes] = field(default_factory=dict)
     portions: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     stated: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -140,22 +146,30 @@ class Seen:
     def add(self, entity: str, key: str, catalogue_id: str = "", *, stub: bool = False) -> None:
         """One record: ``key`` is its id, of what is stated as a set (``OF_OWNER``) its owner's."""
         scope = (entity, catalogue_id)
-        found = self.keys.get(scope)
-        if found is None:
-            found = self.keys[scope] = Hashes()
-        found.add(key_hash(key))
+        self._of(scope).add(key_hash(key))
         if not stub:
             self.stated[scope] += 1
 
+    def _of(self, scope: tuple[str, str]) -> Hashes:
+        found = self.keys.get(scope)
+        if found is None:
+            found = self.keys[scope] = Hashes(self.pool)
+        return found
+
     def distinct(self, entity: str) -> int:
         """How many records of an entity are stated, over all catalogues."""
-        return distinct(keys for (name, _), keys in self.keys.items() if name == entity)
+        parted = Parted()
+        for (name, _), keys in self.keys.items():
+            if name == entity:
+                parted.put(keys)
+        return sum(len(set(part)) for part in parted.parts())
 
     def add_skipped(self, entity: str, skipped: tracks.Seen) -> None:
         """Records that were not even read: they state what records of their kind of document do."""
+        pieces = [self.pool.put(piece) for piece in skipped.hashes.pieces()]
         for name in {entity, *(skipped.entities & (OF_OWNER | WITH_CATALOGUE))}:
             scope = (name, skipped.catalogue_id if name in WITH_CATALOGUE else "")
-            self.keys.setdefault(scope, Hashes()).share(skipped.hashes)
+            self._of(scope).share(pieces)
             if name in skipped.entities:
                 self.stated[scope] += len(skipped.hashes)
 
@@ -169,26 +183,28 @@ class Seen:
         source, target = (entity, catalogue_id), (entity, to)
         if source == target or source not in self.keys:
             return
-        self.keys.setdefault(target, Hashes()).take(self.keys.pop(source))
+        gone = self.keys.pop(source)
+        gone.close()
+        self._of(target).share(gone.pieces)
         self.portions.setdefault(target, set()).update(self.portions.pop(source, ()))
         self.stated[target] += self.stated.pop(source, 0)
 
     def take(self, other: Seen) -> None:
         """Add what another one holds, which is not to be used after it."""
+        moved: dict[int, int] = {}
         for scope, keys in other.keys.items():
-            self.keys.setdefault(scope, Hashes()).take(keys)
+            keys.close()
+            pieces: Iterable[int] = keys.pieces
+            if other.pool is not self.pool:
+                for piece in keys.pieces:
+                    if piece not in moved:
+                        moved[piece] = self.pool.put(other.pool.get(piece))
+                pieces = map(moved.__getitem__, keys.pieces)
+            self._of(scope).share(pieces)
             self.portions.setdefault(scope, set()).update(other.portions.get(scope, ()))
         self.stated.update(other.stated)
 
     def settle(self) -> None:
-        """No more is added: pieces of several scopes that are the same become one."""
-        known: dict[bytes, array[int]] = {}
+        """No more is added for now: what several scopes state together is the same piece from here on."""
         for keys in self.keys.values():
-            keys.pieces = [known.setdefault(piece.tobytes(), piece) for piece in keys.pieces]
-
-
-def distinct(all_keys: Iterable[Hashes]) -> int:
-    """How many different hashes there are, in parts: a set of numbers is ten times their size."""
-    several = list(all_keys)
-    parts = sum(map(len, several)) // _AT_ONCE + 1
-    return sum(len({key for keys in several for key in keys if key % parts == part}) for part in range(parts))
+            keys.close()

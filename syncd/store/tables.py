@@ -324,11 +324,21 @@ known_record: Final = Table(
     Column("reader", Text, nullable=False),
     Column("labels", JSONB, nullable=False),
     Column("signatures", JSONB, nullable=False),
+    moment("updated_at", required=True),
+    PrimaryKeyConstraint("tenant", "kind"),
+)
+
+known_record_part: Final = Table(
+    "known_record_part",
+    metadata,
+    Column("tenant", KEY_TEXT, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("n", Integer, nullable=False),
     Column("record_keys", LargeBinary, nullable=False),
     Column("record_values", LargeBinary, nullable=False),
     Column("signature_numbers", LargeBinary, nullable=False),
-    moment("updated_at", required=True),
-    PrimaryKeyConstraint("tenant", "kind"),
+    PrimaryKeyConstraint("tenant", "kind", "n"),
+    ForeignKeyConstraint(["tenant", "kind"], ["known_record.tenant", "known_record.kind"], ondelete="CASCADE"),
 )
 
 worker: Final = Table(

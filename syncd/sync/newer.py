@@ -5,21 +5,22 @@ A row's own ``source_seq`` does not tell: a newer package that stated what was s
 
 from __future__ import annotations
 
-from array import array
 from typing import Final
 
 from psycopg import sql
 
 from syncd.model import ENTITIES
 from syncd.model.records import Record, WholeSet
+from syncd.spill import Ordered
 from syncd.store.db import Conn, every
 from syncd.store.packages import Claim
 from syncd.store.runs import ENTITIES as OF_KIND
-from syncd.store.seen import holds, load
-from syncd.store.stated import OF_OWNER, catalogue_of, seen_key
+from syncd.store.seen import load
+from syncd.store.stated import OF_OWNER, catalogue_of, key_hash, seen_key
 
 _LATER: Final = sql.SQL("""
-    SELECT keys FROM package_seen WHERE tenant = %(t)s AND entity = %(e)s AND seq > %(seq)s ORDER BY seq
+    SELECT keys FROM package_seen JOIN package_seen_part USING (tenant, package_id, entity, catalogue_id)
+    WHERE tenant = %(t)s AND entity = %(e)s AND seq > %(seq)s
 """)
 
 
@@ -29,7 +30,7 @@ class Newer:
     def __init__(self, conn: Conn, claim: Claim) -> None:
         self._conn = conn
         self._claim = claim
-        self._keys: dict[str, array[int]] = {}
+        self._keys: dict[str, Ordered] = {}
         self._removed = {
             (OF_KIND[row["kind"]], row["catalogue_id"])
             for row in every(
@@ -54,8 +55,8 @@ class Newer:
             parameters = {"t": self._claim.tenant, "e": item.entity, "seq": self._claim.source_seq}
             keys = self._keys[item.entity] = load(self._conn, _LATER, parameters)
         if item.entity in OF_OWNER or not (scope := ENTITIES[item.entity].scope):
-            return holds(keys, seen_key(item))
+            return key_hash(seen_key(item)) in keys
         if isinstance(item, WholeSet):
             return bool(keys)
         of = str(item.key[ENTITIES[item.entity].key_names.index(scope)])
-        return holds(keys, seen_key(item)) or holds(keys, of)
+        return key_hash(seen_key(item)) in keys or key_hash(of) in keys

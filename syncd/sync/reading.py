@@ -174,7 +174,7 @@ class _Document:
         self.name = source.name
         self.beforehand = beforehand
         self.bad = Bad()
-        self.seen = stated.Seen()
+        self.seen = stated.Seen(state.seen.pool)
         self.full: dict[tuple[str, str], bool] = {}
         self._places: dict[int, tuple[int, int]] = {}
         """Of bad records of a document that was not read in one piece: where they begin, and the line from there."""

@@ -10,6 +10,7 @@ from syncd.commerceml.fast import RecordFilter
 from syncd.commerceml.known import Known
 from syncd.commerceml.reader import Reader
 from syncd.model.records import BadRecord, Item, Record
+from syncd.spill import Numbers
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<КоммерческаяИнформация ВерсияСхемы="2.07">\n'
 CATALOGUE = (
@@ -57,8 +58,18 @@ class Memory:
         if self.filter.untracked:
             self.known = {}
         self.skipped = sum((known.rows_skipped() for known in self.known.values()), start=Known().rows_skipped())
-        self.known = {kind: known.merged() for kind, known in self.known.items()}
+        self.known = {kind: kept(known) for kind, known in self.known.items()}
         return items
+
+
+def kept(known: Known) -> Known:
+    """As it comes back from where it is stored."""
+    keys, values, numbers = Numbers(), Numbers(), Numbers("H")
+    for part in known.merged():
+        keys.extend(part.keys)
+        values.extend(part.values)
+        numbers.extend(part.signature_numbers)
+    return Known(keys, values, numbers, known.signatures, known.labels)
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_a_price_without_type_or_number_is_a_bad_record(read_xml: Read, price: s
     assert [item.error.code for item in items if isinstance(item, BadRecord)] == [code]
 
 
-@pytest.mark.parametrize("value", ["0", "0.00", "", "-5"])
+@pytest.mark.parametrize("value", ["0", "0.00", "", "-5", "0.0000000001", "1e-30"])
 def test_a_price_of_nothing_is_no_price(read_xml: Read, value: str) -> None:
     price = f"<Цены><Цена><ИдТипаЦены>t</ИдТипаЦены><ЦенаЗаЕдиницу>{value}</ЦенаЗаЕдиницу></Цена></Цены>"
     items, _ = read_xml(offer(price))

@@ -56,7 +56,7 @@ class Oracle:
     def known(self) -> int:
         with self.fast.db.transaction() as conn:
             rows = every(
-                conn, "SELECT octet_length(record_keys) AS bytes FROM known_record WHERE tenant = %(t)s", t=FAST
+                conn, "SELECT octet_length(record_keys) AS bytes FROM known_record_part WHERE tenant = %(t)s", t=FAST
             )
         return sum(int(row["bytes"]) for row in rows) // 8
 

@@ -89,7 +89,7 @@ def rows(site: Site) -> dict[str, list[dict[str, Any]]]:
 
 def forget(site: Site) -> None:
     with site.ctx.db.transaction() as conn:
-        conn.execute(("TRUNCATE " + ", ".join((*_TABLES, "known_record"))).encode())
+        conn.execute(("TRUNCATE " + ", ".join((*_TABLES, "known_record", "known_record_part"))).encode())
 
 
 WHOLE: Final = document(CLASSIFIER, CATALOGUE, OFFERS.format(types=TYPES))
