@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
+import structlog
 from xxhash import xxh3_128_digest
+
+log = structlog.get_logger(__name__)
 
 PIECE: Final = 1 << 14
 """So many numbers of a row are in memory at once: 128 KB of eight bytes."""
@@ -26,21 +29,31 @@ _NEAR_BYTES: Final = 1 << 20
 
 
 class _File:
-    """A temporary file without a name, made when it is first written to."""
+    """A temporary file without a name, made when it is first written to. ``full``: there was no room for more."""
 
-    __slots__ = ("_file", "size")
+    __slots__ = ("_file", "full", "size")
 
     def __init__(self) -> None:
         self._file = -1
         self.size = 0
+        self.full = False
 
     def __del__(self) -> None:
         if self._file >= 0:
             os.close(self._file)
 
-    def append(self, data: bytes | memoryview) -> None:
-        self.put(data, self.size)
+    def append(self, data: bytes | memoryview) -> bool:
+        """``False``: it stays with the caller."""
+        if self.full:
+            return False
+        try:
+            self.put(data, self.size)
+        except OSError as error:
+            self.full = True
+            log.warning("no room in the temporary folder, memory is used instead", error=str(error))
+            return False
         self.size += len(data)
+        return True
 
     def put(self, data: bytes | memoryview, at: int) -> None:
         if self._file < 0:
@@ -72,10 +85,10 @@ class Numbers:
         self._near_at = 0
 
     def settle(self) -> None:
-        """What stands in the tail goes to disk."""
-        self._file.append(memoryview(self.tail).cast("B"))
-        self._begin += len(self.tail)
-        del self.tail[:]
+        """What stands in the tail goes to disk, if there is room."""
+        if self._file.append(memoryview(self.tail).cast("B")):
+            self._begin += len(self.tail)
+            del self.tail[:]
 
     def append(self, number: int) -> None:
         """One more."""
@@ -177,8 +190,7 @@ class Pool:
         number = self._known[digest] = len(self._begins) - 1
         self._near += data
         self._begins.append(self._begins[-1] + len(data))
-        if len(self._near) >= _NEAR_BYTES:
-            self._file.append(bytes(self._near))
+        if len(self._near) >= _NEAR_BYTES and not self._file.full and self._file.append(bytes(self._near)):
             self._near.clear()
         return number
 
@@ -227,9 +239,10 @@ class Parted:
                 self._away(number >> _SHIFT)
 
     def _away(self, part: int) -> None:
-        self._blocks[part].append(self._file.size)
-        self._file.append(memoryview(self._parts[part]).cast("B"))
-        del self._parts[part][:]
+        begin = self._file.size
+        if self._file.append(memoryview(self._parts[part]).cast("B")):
+            self._blocks[part].append(begin)
+            del self._parts[part][:]
 
     def parts(self) -> Iterator[array[int]]:
         """All parts, those of lower numbers first; within a part in the order in which they were put."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
 import pickle
 from array import array
 from collections.abc import Iterator
@@ -17,12 +20,22 @@ LONG = st.one_of(st.integers(0, 20), st.integers(0, (1 << 64) - 1))
 NUMBERS = st.lists(LONG, max_size=80)
 
 
-@pytest.fixture(autouse=True, scope="module", params=["in pieces", "in memory"])
+@pytest.fixture(autouse=True, scope="module", params=["in pieces", "in memory", "without room"])
 def size(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "in pieces":
+        if request.param != "in memory":
             for name, value in (("PIECE", 7), ("_BLOCK", 4), ("_MARK", 3), ("_KNOWN", 2), ("_NEAR_BYTES", 100)):
                 patch.setattr(spill, name, value)
+        if request.param == "without room":
+            left = itertools.cycle((*[True] * 5, *[False] * 3))
+            real = os.pwrite
+
+            def pwrite(file: int, data: memoryview, at: int) -> int:
+                if len(data) > 8 and not next(left):  # what is written over has its room
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return real(file, data, at)
+
+            patch.setattr(os, "pwrite", pwrite)
         yield
 
 
