@@ -26,7 +26,7 @@ from syncd.mappings.targets import ORDER
 from syncd.model.records import BadRecord, OrderDocument, OrderLine, Record
 from syncd.store.db import Conn, every
 from syncd.store.merge import Counters
-from syncd.sync import orders_in
+from syncd.sync import orders_in, subordinates
 from syncd.sync.order_keys import OrderKeys
 from syncd.sync.order_words import own_words
 from syncd.sync.pull_merge import PullRun, refuse
@@ -80,6 +80,8 @@ def apply(state: PullRun) -> Counters | None:
     orders = iter(state.orders)
     while chunk := list(islice(orders, _AT_ONCE)):
         bring.all(_said(chunk, own))
+        documents = (order.document for order in chunk)
+        subordinates.resolve(conn, tenant, documents, mapping=own or OrdersMapping())
     if issues.unsettled(conn, tenant, ORDER.name):
         issues.succeeded(conn, tenant, ORDER.name, sorted(bring.effects))
     return bring.counters(state.bad_counts.get(ORDER.name, 0))

@@ -21,7 +21,7 @@ from syncd.schedules.plan import plans
 from syncd.schedules.settings import Schedule
 from syncd.store import access, mapping_files
 from syncd.store.db import Database, execute, one
-from syncd.sync import orders, orders_in, pulls
+from syncd.sync import orders, orders_in, pulls, subordinates
 from syncd.sync.context import Context
 from syncd.sync.odata_order_documents import Part, marked, order_of
 from syncd.sync.odata_pull import OdataPuller
@@ -174,6 +174,18 @@ def test_a_mark_for_deletion_cancels_and_taking_it_off_brings_the_order_back(sal
     sales.change(ref, DeletionMark=False)
     sales.pull(full=True)
     assert sales.status(order) == "confirmed"
+
+
+def test_a_payment_that_an_exchange_brought_before_its_order_tells_it(sales: Sales) -> None:
+    sales.pull("counterparties")
+    ref = sales.write("Заявка 17", Статус="КОтгрузке")
+    paid = OrderDocument(id="p-1", number="1", operation="Выплата безналичных денег", basis=ref, paid=True)
+    with sales.trade.ctx.db.transaction() as conn:
+        assert subordinates.apply(conn, TENANT, paid, source_seq=1, mapping=OrdersMapping()) == "waits"
+    sales.pull()
+    [found] = sales.by_ref(ref)
+    assert found["paid"] is True
+    assert sales.trade.found("SELECT 1 FROM waiting_document") == []
 
 
 def test_an_order_that_is_not_ours_is_one_born_in_1c(sales: Sales) -> None:
