@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, pool
@@ -36,6 +37,31 @@ def test_a_second_migration_changes_nothing(worker_database: str) -> None:
     head = migrate.head()
     assert migrate.upgrade(worker_database) == (head, head)
     assert migrate.revision_of(worker_database) == head
+
+
+def test_what_packages_stated_outlives_its_move_into_parts(database_url: str) -> None:
+    """There and back again, within a transaction that is taken back: the schema belongs to the other tests too."""
+    keys, query = bytes(range(16)), "SELECT keys FROM package_seen{} WHERE entity = 'offer'"
+    settings, engine = migrate.config(), create_engine(migrate.sqlalchemy_url(database_url), poolclass=pool.NullPool)
+    with engine.connect() as connection, connection.begin() as transaction:
+        settings.attributes["connection"] = connection
+        for statement in (
+            """INSERT INTO package (tenant, id, seq, lane, source) OVERRIDING SYSTEM VALUE
+               VALUES ('t', gen_random_uuid(), 1, 'catalog', 'cli')""",
+            """INSERT INTO package_seen (tenant, package_id, entity, catalogue_id, seq, portions, stated)
+               SELECT tenant, id, entity, 'c', 1, '{}', true FROM package, unnest(ARRAY['offer', 'price']) entity""",
+            f"""INSERT INTO package_seen_part (tenant, package_id, entity, catalogue_id, n, keys)
+                SELECT tenant, id, 'offer', 'c', n, keys
+                FROM package, unnest(ARRAY['\\x{keys[:8].hex()}', '\\x{keys[8:].hex()}']::bytea[])
+                     WITH ORDINALITY part (keys, n)""",
+        ):
+            connection.exec_driver_sql(statement)
+        command.downgrade(settings, "0013")
+        assert bytes(connection.exec_driver_sql(query.format("")).scalar_one()) == keys
+        command.upgrade(settings, "head")
+        assert bytes(connection.exec_driver_sql(query.format("_part")).scalar_one()) == keys
+        transaction.rollback()
+    engine.dispose()
 
 
 def test_a_server_that_is_away_is_an_error_for_the_administrator() -> None:
