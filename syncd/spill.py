@@ -112,6 +112,8 @@ class Numbers:
         return self._begin + len(self.tail)
 
     def __getitem__(self, at: int) -> int:
+        if self._is_far(at):
+            return int(self._read(at, at + 1)[0])
         piece, begin = self.piece(at)
         return int(piece[at - begin])
 
@@ -134,18 +136,14 @@ class Numbers:
 
     def slice(self, begin: int, end: int) -> array[int]:
         """Those from one position to before another."""
+        if begin < end <= self._begin and end - begin <= _MARK and self._is_far(begin):
+            return self._read(begin, end)
         found = array(self._code)
         while begin < end:
             piece, at = self.piece(begin)
             found.extend(piece[begin - at : end - at])
             begin = at + len(piece)
         return found
-
-    def few(self, begin: int, end: int) -> array[int]:
-        """The same of a few that stand anywhere: no piece is read for them."""
-        if begin < end <= self._begin:
-            return self._read(begin, end)
-        return self.slice(begin, end)
 
     def pieces(self) -> Iterator[array[int]]:
         """All of them, a piece at a time."""
@@ -157,6 +155,10 @@ class Numbers:
 
     def __iter__(self) -> Iterator[int]:
         return chain.from_iterable(self.pieces())
+
+    def _is_far(self, at: int) -> bool:
+        """Whether who asks jumps about: a whole piece would be read for little."""
+        return at < self._begin and not self._near_at <= at < self._near_at + len(self._near) + PIECE
 
     def _read(self, begin: int, end: int) -> array[int]:
         found = array(self._code)
@@ -289,7 +291,7 @@ class Ordered:
         begin = (bisect_right(self._marks, number) - 1) * _MARK
         if begin < 0:
             return -1
-        near = self._numbers.few(begin, min(begin + _MARK, len(self._numbers)))
+        near = self._numbers.slice(begin, min(begin + _MARK, len(self._numbers)))
         at = bisect_left(near, number)
         return begin + at if at < len(near) and near[at] == number else -1
 
@@ -326,4 +328,4 @@ class Places:
     def find(self, number: int) -> int:
         """Its position; -1 where it does not stand there."""
         at = self._keys.place(number)
-        return self._at.few(at, at + 1)[0] if at >= 0 else -1
+        return self._at[at] if at >= 0 else -1
