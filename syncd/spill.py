@@ -117,13 +117,19 @@ class Numbers:
         piece, begin = self.piece(at)
         return int(piece[at - begin])
 
-    def __setitem__(self, at: int, number: int) -> None:
+    def amend(self, at: int, number: int) -> bool:
+        """Put another one in the place of one that is there; ``False``: the disk does not let us, the old one stays."""
         if at >= self._begin:
             self.tail[at - self._begin] = number
-            return
-        self._file.put(memoryview(array(self._code, (number,))).cast("B"), at * self._width)
+            return True
+        try:
+            self._file.put(memoryview(array(self._code, (number,))).cast("B"), at * self._width)
+        except OSError as error:  # a file system that copies on write needs room for that too
+            log.warning("no room in the temporary folder, a record will be read again", error=str(error))
+            return False
         if 0 <= at - self._near_at < len(self._near):
             self._near[at - self._near_at] = number
+        return True
 
     def piece(self, at: int) -> tuple[array[int], int]:
         """Numbers around a position, and where the first of them stands. They are to be read before the next call."""
@@ -138,7 +144,7 @@ class Numbers:
         """Those from one position to before another."""
         if begin < end <= self._begin and end - begin <= _MARK and self._is_far(begin):
             return self._read(begin, end)
-        found = array(self._code)
+        found, end = array(self._code), min(end, len(self))
         while begin < end:
             piece, at = self.piece(begin)
             found.extend(piece[begin - at : end - at])
@@ -261,14 +267,15 @@ class Ordered:
 
     __slots__ = ("_bounds", "_marks", "_numbers")
 
-    def __init__(self, numbers: Parted) -> None:
+    def __init__(self, numbers: Parted | None = None) -> None:
         self._numbers = Numbers()
         self._marks = array("Q")
         self._bounds = array("Q", (0,))
-        for part in numbers.parts():
-            self._add(sorted(set(part)))
+        for part in numbers.parts() if numbers is not None else ():
+            self.add(sorted(set(part)))
 
-    def _add(self, numbers: list[int]) -> None:
+    def add(self, numbers: list[int]) -> None:
+        """The next part."""
         self._marks.extend(numbers[-len(self._numbers) % _MARK :: _MARK])
         self._numbers.extend(numbers)
         self._bounds.append(len(self._numbers))
@@ -318,11 +325,11 @@ class Places:
             parted.put_pairs(piece, range(at, at + len(piece)))
             at += len(piece)
         self._at = Numbers()
-        self._keys = Ordered(Parted())
+        self._keys = Ordered()
         for part in parted.parts():
             first = dict(zip(reversed(part[::2]), reversed(part[1::2]), strict=True))
             ordered = sorted(first)
-            self._keys._add(ordered)
+            self._keys.add(ordered)
             self._at.extend(map(first.__getitem__, ordered))
 
     def find(self, number: int) -> int:

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from lxml import etree
 from xxhash import xxh3_64, xxh3_64_intdigest
 
+from syncd.commerceml import around
 from syncd.commerceml.encoding import let_go
 from syncd.commerceml.known import Known
 from syncd.commerceml.tracks import Track
@@ -35,7 +35,6 @@ larger than this is for the reader, which watches how much it holds."""
 _TAIL: Final = 256  # bytes kept back, so that no tag is cut in two
 _CONTAINERS: Final = {"Каталог": "catalogue", "ПакетПредложений": "offers", "ИзмененияПакетаПредложений": "offers"}
 ELEMENTS: Final = {"catalogue": "Товар", "offers": "Предложение"}
-_ENCODING: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _AFTER_NAME: Final = (b" ", b">", b"/", b"\t", b"\r", b"\n")
 
 
@@ -47,10 +46,18 @@ class RecordFilter:
     ``hand`` takes changed records to be read elsewhere: of every list then only the first one goes to the reader, so
     that it tells the head. ``cut`` tells that the reader does not see all of the document.
     ``untracked`` tells that records went through unseen: what was known is then no longer to be trusted.
+    ``currencies`` are those of price types that the document need not name; ``assumed`` what they were, with its own,
+    where offers began.
     """
 
     def __init__(
-        self, chunks: Iterator[bytes], load: LoadKnown, *, encoding: str | None = None, hand: Hand | None = None
+        self,
+        chunks: Iterator[bytes],
+        load: LoadKnown,
+        *,
+        encoding: str | None = None,
+        hand: Hand | None = None,
+        currencies: Mapping[str, str] | None = None,
     ) -> None:
         self._chunks = chunks
         self._hand = hand
@@ -58,6 +65,8 @@ class RecordFilter:
         self._load: LoadKnown | None = load
         self._encoding = encoding
         self._price_types = xxh3_64()
+        self._currencies = dict(currencies or {})
+        self.assumed: list[dict[str, str]] = []
         self.tracks: dict[str, Track] = {}
         self.untracked = False
         self.cut = False
@@ -72,7 +81,7 @@ class RecordFilter:
 
     def _run(self) -> Iterator[bytes]:
         first = next(self._chunks, b"")
-        encoding = self._encoding or _encoding_of(first)
+        encoding = self._encoding or around.encoding_of(first)
         if encoding is None:
             self.untracked = True
             yield first
@@ -91,9 +100,10 @@ class RecordFilter:
         if self._hand is not None and element in self.tracks:
             self._hand(element, self.tracks[element], last)
 
-    def add_price_types(self, text: bytes) -> None:
+    def add_price_types(self, text: bytes, encoding: str) -> None:
         """Price types of the document: a price without a currency takes that of its type."""
         self._price_types.update(text)
+        self._currencies |= around.currencies(around.parsed(text, encoding))
 
     def open(self, kind: str, head: bytes, first_record: bytes, encoding: str) -> Track:
         """A container's records begin. ``head`` is what stands between its tag and the first record."""
@@ -101,49 +111,18 @@ class RecordFilter:
         if track is None:
             assert self._load is not None
             track = self.tracks[ELEMENTS[kind]] = Track(self._load(kind))
+        root = around.parsed(head, encoding)
         context = self._price_types.copy()
-        context.update(b"\x1f".join((encoding.encode(), kind.encode(), _without_flag(head, encoding))))
-        label = _label(kind, first_record, encoding)
+        self._currencies |= around.currencies(root)
+        if around.has_prices(first_record, encoding):
+            if self._currencies not in self.assumed:
+                self.assumed.append(dict(self._currencies))
+            context.update(repr(sorted(self._currencies.items())).encode())
+        context.update(b"\x1f".join((encoding.encode(), kind.encode(), around.without_flag(head, encoding))))
+        label = around.label(kind, first_record, encoding)
         context.update(b"\x1f%d" % label)
-        track.begin(_catalogue_id(kind, head, encoding), label, context.intdigest(), encoding)
+        track.begin(around.catalogue_id(kind, root), label, context.intdigest(), encoding)
         return track
-
-
-def _encoding_of(head: bytes) -> str | None:
-    """The encoding in which tags are to be looked for; ``None`` where their bytes are not those of the texts."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:64]:
-        return None
-    declared = _ENCODING.match(head[:256])
-    name = declared.group(1).decode().lower() if declared else "utf-8"
-    known = {"utf-8": "utf-8", "utf8": "utf-8", "windows-1251": "windows-1251", "cp1251": "windows-1251"}
-    return known.get(name)
-
-
-def _without_flag(head: bytes, encoding: str) -> bytes:
-    """Full or delta: the flag says nothing about how a record is read."""
-    name = "СодержитТолькоИзменения"
-    return re.sub(f"<{name}>[^<]*</{name}>".encode(encoding), b"", head)
-
-
-def _label(kind: str, record: bytes, encoding: str) -> int:
-    """What kind of document it is, by its first record: 3.x splits an offer over files of offers, prices and rests."""
-    if kind == "catalogue":
-        return 1
-    described, prices, _ = record.partition("<Цены".encode(encoding))
-    if "<Наименование".encode(encoding) in described:  # in a price it is a tax's
-        return 2
-    return 3 if prices else 4
-
-
-def _catalogue_id(kind: str, head: bytes, encoding: str) -> str:
-    """The catalogue's Ид as the reader takes it: a package of offers names its catalogue."""
-    prolog = f'<?xml version="1.0" encoding="{encoding}"?><x>'.encode()
-    root = etree.fromstring(prolog + head, etree.XMLParser(recover=True, resolve_entities=False, no_network=True))
-    texts = {item.tag: (item.text or "").strip() for item in root if isinstance(item.tag, str)}
-    identity = texts.get("Ид", "")
-    if kind == "offers":
-        identity = texts.get("ИдКаталога") or identity
-    return identity.strip("#").strip()
 
 
 class _Scan:
@@ -192,7 +171,7 @@ class _Scan:
             end = self._buffer.find(self._price_types_end, found.end())
             if end < 0:
                 return self._give_up() if last or len(self._buffer) > RECORD_LIMIT else None
-            self._owner.add_price_types(self._buffer[found.start() : end])
+            self._owner.add_price_types(self._buffer[found.start() : end], self._encoding)
             return self._take(end + len(self._price_types_end))
         opened = self._buffer.find(b">", found.start())
         if opened < 0:

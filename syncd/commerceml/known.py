@@ -198,7 +198,7 @@ class Known:
                 return
             self.signatures.append(signature)
             self._number_of[signature] = number
-        self._fresh_numbers[slot] = number
+        self._fresh_numbers.amend(slot, number)  # where that fails it is read again next time
 
     def learn_many(
         self, slot: int, label: int, keys: array[int], numbers: array[int], signatures: list[Signature]

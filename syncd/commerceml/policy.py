@@ -10,7 +10,7 @@ from typing import Final
 
 from syncd.commerceml.requisites import ORDER_REQUISITES
 
-_LACKING_KEPT: Final = 1_000
+_USED_KEPT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class ReadPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Beforehand:
-    """What a document says only behind the records that depend on it, or another one does: ``catalogues`` are ids by
-    the number of their container (the first is 0), ``currencies`` those of price types.
+    """What is known before a document is read: ``currencies`` of price types from elsewhere, and what the document
+    says only behind the records that depend on it; ``catalogues`` are ids by the number of their container (from 0).
     """
 
     catalogues: Mapping[int, str] = field(default_factory=dict)
@@ -50,12 +50,12 @@ class Context:
     counts: Counter[str] = field(default_factory=Counter)
     catalogue_id: str = ""
     currencies: dict[str, str] = field(default_factory=dict)
-    lacking: set[str] = field(default_factory=set)
-    """Price types whose currency was needed and not known."""
+    used: dict[str, str] = field(default_factory=dict)
+    """Currencies of price types that prices took, empty where none was known; the first one of each."""
 
     def currency_of(self, price_type: str) -> str:
         """The currency of a price type, empty where it is not known."""
         found = self.currencies.get(price_type, "")
-        if not found and len(self.lacking) < _LACKING_KEPT:
-            self.lacking.add(price_type)
+        if len(self.used) < _USED_KEPT:
+            self.used.setdefault(price_type, found)
         return found

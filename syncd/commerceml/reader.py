@@ -112,10 +112,10 @@ class Reader:
 
     @property
     def late(self) -> Beforehand | None:
-        """What came behind records that depend on it."""
+        """What came behind records that depend on it, with all currencies that are known."""
         known = self._context.currencies
-        currencies = {name: known[name] for name in self._context.lacking if name in known}
-        return Beforehand(self._heads.late, currencies) if currencies or self._heads.late else None
+        changed = any(known.get(name, "") != took for name, took in self._context.used.items())
+        return Beforehand(self._heads.late, known) if changed or self._heads.late else None
 
     @property
     def namespaces(self) -> dict[str | None, str]:

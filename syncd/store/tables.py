@@ -107,6 +107,12 @@ def entity_table(entity: Entity) -> Table:
 
 ENTITY_TABLES: Final[dict[str, Table]] = {name: entity_table(entity) for name, entity in ENTITIES.items()}
 Index(
+    "prices_without_currency_idx",
+    ENTITY_TABLES["price"].c.tenant,
+    ENTITY_TABLES["price"].c.price_type_id,
+    postgresql_where=text("currency = '' AND deleted_at IS NULL"),
+)
+Index(
     None,
     ENTITY_TABLES["product"].c.category_ids,
     postgresql_using="gin",

@@ -79,7 +79,7 @@ class Batch:
     For each record ``keys`` (as ``Known.learn_many`` wants them) and ``numbers`` into ``signatures``. ``bad`` holds
     what cannot be used, with the record's place in the job.
     ``stated`` are the entities of which more than stubs were met, ``of_offers`` tells that prices, stocks or offers
-    were. ``lacking`` are price types whose currency was needed and not known.
+    were. ``used`` are currencies that prices took of their types (``Context.used``).
     """
 
     items: int = 0
@@ -91,7 +91,7 @@ class Batch:
     signatures: list[Signature] = field(default_factory=list)
     stated: set[str] = field(default_factory=set)
     of_offers: bool = False
-    lacking: set[str] = field(default_factory=set)
+    used: dict[str, str] = field(default_factory=dict)
     bad: list[tuple[int, Unusable]] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -102,7 +102,7 @@ def read_batch(job: Job, *, by_shape: bool = True) -> Batch:
     """Read the records of a job; not ``by_shape``: all of them by the parser. Raises ``Unreadable``."""
     context = context_of(job)
     batch = Batch(
-        unknown=context.unknown, warnings=context.warnings, counts=context.counts, lacking=context.lacking
+        unknown=context.unknown, warnings=context.warnings, counts=context.counts, used=context.used
     )  # fmt: skip
     reading = _Reading(job, batch)
     found = _by_shape(job, context) if by_shape else [None] * len(job.records)

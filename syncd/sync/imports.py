@@ -30,7 +30,7 @@ from syncd.store.merge import Counters, merge_entity, prepare
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
 from syncd.store.warm import Warmer
-from syncd.sync import orders_in, pictures, removals, subordinates, tell
+from syncd.sync import currencies, orders_in, pictures, removals, subordinates, tell
 from syncd.sync.bulk import bulk
 from syncd.sync.context import Context
 from syncd.sync.helpers import Helpers
@@ -85,6 +85,7 @@ def run(ctx: Context, claim: Claim, *, stopping: Callable[[], bool] = lambda: Fa
             stage = Stage(conn, ahead=fast, sent=first.staged if first else warmer.staged, skip=missing)
             return _run(Run(
                 ctx, claim, conn, side, reading, stage, spool, helpers, stopping, first=first, newer=newer, fast=fast,
+                currencies=currencies.stored(side, claim.tenant),
             ))  # fmt: skip
     except LeaseLost:
         log.warning("the lease of a package was lost", package=str(claim.id))
@@ -171,6 +172,8 @@ def _merge(state: Run) -> Result:
             counters[name] = merge_one(state, name)
             if name in _SAID_ONCE and (repeated := counters[name].repeated):
                 state.warnings[f"{name} stated more than once, the last statement counts"] += repeated
+    if "price_type" in counters:
+        currencies.settle(conn, claim.tenant)
     _learn(state, counters)
     orders = _apply_orders(state)
     if orders.read:

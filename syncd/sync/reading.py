@@ -8,18 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from syncd.commerceml.encoding import let_go
-from syncd.commerceml.fast import RecordFilter
+from syncd.commerceml.fast import ELEMENTS, RecordFilter
 from syncd.commerceml.known import Known
 from syncd.commerceml.policy import Beforehand
-from syncd.commerceml.reader import EncodingMismatch, Reader, ReadPolicy
+from syncd.commerceml.reader import EncodingMismatch, Reader
 from syncd.commerceml.tracks import Aside, Track
 from syncd.errors import DataError
-from syncd.mappings.requisites import order_requisites
 from syncd.model.records import BadRecord, CatalogueHead, Item, OrderDocument, Record, WholeSet
 from syncd.prefetch import prefetched
 from syncd.store import fingerprints, packages, stated
@@ -27,13 +25,12 @@ from syncd.store.db import Conn
 from syncd.store.first_load import FirstLoad
 from syncd.store.packages import Claim
 from syncd.store.stage import Stage
-from syncd.sync import removals
+from syncd.sync import currencies, removals
 from syncd.sync.batch import OFFER_ENTITIES, Batch, Job, Unreadable
-from syncd.sync.beforehand import said_elsewhere
 from syncd.sync.context import Context
 from syncd.sync.helpers import HelperLost, Helpers
 from syncd.sync.newer import Newer
-from syncd.sync.sources import Source, zone_of
+from syncd.sync.sources import Source, policy_of, zone_of
 from syncd.sync.spool import Spool
 
 BAD_RECORDS_KEPT: Final = 1000
@@ -98,7 +95,9 @@ class Run:
     full: dict[tuple[str, str], bool] = field(default_factory=dict)
     """For each kind and catalogue (or book) met, whether a full export of it begins here."""
     currencies: dict[str, str] = field(default_factory=dict)
-    """Of the price types that documents of the package brought."""
+    """Of price types: those stored, and what documents of the package say of them."""
+    late: dict[int, Beforehand] = field(default_factory=dict)
+    """Of documents that say something behind the records that depend on it, by their place in the package."""
     first: FirstLoad | None = None
     newer: Newer | None = None
     """Of a replay: what newer packages stated, and is left out."""
@@ -123,24 +122,24 @@ class Run:
         self.spool.rewind(0)
         return Run(
             self.ctx, self.claim, self.conn, self.side, self.reading, stage, self.spool, self.helpers, self.stopping,
-            newer=self.newer, fast=False,
+            newer=self.newer, fast=False, currencies=currencies.stored(self.side, self.claim.tenant), late=self.late,
         )  # fmt: skip
 
 
 def read_file(state: Run, index: int, source: Source) -> None:
     """Stage one document. A broken one leaves nothing of itself behind."""
     encoding: str | None = None
-    beforehand: Beforehand | None = None
     while True:
         mark, done = state.spool.mark(), state.bytes_done
         state.stage.begin_file(index)
-        document = _Document(state, source, encoding, beforehand)
+        beforehand = state.late.get(index)
+        document = _Document(state, source, encoding, beforehand or Beforehand(currencies=state.currencies))
         try:
             document.read()
-            if beforehand is None:
-                beforehand = said_elsewhere(state.side, state.claim.tenant, document.reader, state.currencies)
-            if beforehand is None or document.beforehand is beforehand:
+            late = document.reader.late
+            if late is None or beforehand is not None:
                 break
+            state.late[index] = late
         except (Unreadable, HelperLost) as error:
             log.warning("a document is read again without helpers", file=source.name, reason=str(error))
             raise Unsure from error
@@ -168,11 +167,10 @@ def read_file(state: Run, index: int, source: Source) -> None:
 class _Document:
     """One reading of one document."""
 
-    def __init__(self, state: Run, source: Source, encoding: str | None, beforehand: Beforehand | None) -> None:
+    def __init__(self, state: Run, source: Source, encoding: str | None, beforehand: Beforehand) -> None:
         self._state = state
         self._source = source
         self.name = source.name
-        self.beforehand = beforehand
         self.bad = Bad()
         self.seen = stated.Seen(state.seen.pool)
         self.full: dict[tuple[str, str], bool] = {}
@@ -181,7 +179,11 @@ class _Document:
         chunks = _counted(state, prefetched(source.open()))
         # what a document before this one stated past the filter, this one states anew: nothing of it is unchanged
         fast = state.fast and not any(known.spoiled for known in state.known.values())
-        self._filter = RecordFilter(chunks, self._load, encoding=encoding, hand=self._hand) if fast else None
+        self._filter = (
+            RecordFilter(
+                chunks, self._load, encoding=encoding, hand=self._hand, currencies=beforehand.currencies
+            ) if fast else None
+        )  # fmt: skip
         pieces = iter(self._filter) if self._filter else chunks
         zone = zone_of(state.side, state.claim, state.ctx.settings.zone)
         policy = policy_of(state.ctx, zone)
@@ -247,7 +249,7 @@ class _Document:
             bad = found.record()
             self._places[id(bad)] = aside.offsets[ordinal], bad.line
             self.bad.add(self.name, bad)
-        reader.context.lacking |= batch.lacking
+        reader.context.used.update(batch.used)
         reader.unknown.update(batch.unknown)
         reader.warnings.update(batch.warnings)
         reader.counts.update(batch.counts)
@@ -264,10 +266,20 @@ class _Document:
         if missed or (found.untracked and (self.reader.counts["Товар"] or self.reader.counts["Предложение"])):
             for kind in ("catalogue", "offers"):
                 self._load(kind).spoiled = True
-        if any(known.ambiguous for known in self._state.known.values()):
+        if any(known.ambiguous for known in self._state.known.values()) or self._skipped_too_soon(found):
             raise Unsure
         if self._places:
             self._place_lines()
+
+    def _skipped_too_soon(self, found: RecordFilter) -> bool:
+        """Whether records were skipped in a catalogue that turned out to be another one, or before the currencies of
+        price types changed.
+        """
+        skipped = [(kind, cut) for kind, element in ELEMENTS.items() if element in found.tracks
+                   for cut in found.tracks[element].seen if cut.hashes]  # fmt: skip
+        if any((kind, cut.catalogue_id) not in self.full for kind, cut in skipped):
+            return True
+        return bool(skipped) and any(assumed != self.reader.context.currencies for assumed in found.assumed)
 
     def _place_lines(self) -> None:
         """Bad records stand on lines of the document as it came, from which unchanged records were cut out."""
@@ -316,17 +328,6 @@ def _collect(state: Run, document: _Document) -> None:
     for entity, keys in bad.keys.items():
         state.bad.keys.setdefault(entity, set()).update(keys)
     state.bad.rows.extend(bad.rows[: BAD_RECORDS_KEPT - len(state.bad.rows)])
-
-
-def policy_of(ctx: Context, zone: ZoneInfo) -> ReadPolicy:
-    """How the documents of an infobase in this zone are read."""
-    imports = ctx.settings.imports
-    return ReadPolicy(
-        prices_replace=imports.prices == "replace",
-        stocks_replace=imports.stocks == "replace",
-        order_requisites=order_requisites(ctx.settings.exchange.order_requisites),
-        zone=zone,
-    )
 
 
 def _counted(state: Run, chunks: Iterator[bytes]) -> Iterator[bytes]:

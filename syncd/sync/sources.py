@@ -8,11 +8,14 @@ from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from syncd.commerceml.policy import ReadPolicy
 from syncd.errors import DataError
+from syncd.mappings.requisites import order_requisites
 from syncd.store import packages, uploads
 from syncd.store.db import Conn, one
 from syncd.store.packages import Claim, PackageFile
 from syncd.sync.archives import Archive
+from syncd.sync.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,14 @@ def _of_file(conn: Conn, tenant: str, file: PackageFile) -> list[Source]:
 
 def _upload(conn: Conn, tenant: str, upload_id: UUID) -> Iterator[bytes]:
     return uploads.pieces(conn, tenant, upload_id)
+
+
+def policy_of(ctx: Context, zone: ZoneInfo) -> ReadPolicy:
+    """How the documents of an infobase in this zone are read."""
+    imports = ctx.settings.imports
+    return ReadPolicy(
+        prices_replace=imports.prices == "replace",
+        stocks_replace=imports.stocks == "replace",
+        order_requisites=order_requisites(ctx.settings.exchange.order_requisites),
+        zone=zone,
+    )

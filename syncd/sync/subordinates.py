@@ -41,16 +41,19 @@ def resolve(conn: Conn, tenant: str, documents: Iterable[OrderDocument], *, mapp
     names = {name for document in documents if is_order(document) for name in (document.id, document.number) if name}
     waiting = every(
         conn,
-        """DELETE FROM waiting_document WHERE tenant = %(t)s AND basis = ANY(%(names)s)
-           RETURNING basis, key, facts, source_seq""",
-        t=tenant, names=sorted(names),
+        """SELECT basis, key, facts, source_seq FROM waiting_document
+           WHERE tenant = %(t)s AND basis = ANY(%(names)s) ORDER BY source_seq FOR UPDATE""",
+        t=tenant, names=sorted(name for name in names if "\x00" not in name),
     )  # fmt: skip
-    for row in sorted(waiting, key=lambda row: int(row["source_seq"])):
+    for row in waiting:
         facts = dict(row["facts"])
         order = _order(conn, tenant, row["basis"])
         if order is None:
-            _keep(conn, tenant, row["basis"], row["key"], facts, row["source_seq"])
             continue
+        execute(
+            conn, "DELETE FROM waiting_document WHERE tenant = %(t)s AND basis = %(b)s AND key = %(k)s",
+            t=tenant, b=row["basis"], k=row["key"],
+        )  # fmt: skip
         if (order["source_seq"] or 0) > row["source_seq"]:  # of what both speak the order has the last word
             facts |= {name: None for name in ("paid", "shipped") if order[name] is not None}
         _tell(conn, tenant, order, row["key"], facts, mapping)

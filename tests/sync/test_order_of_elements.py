@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 from lxml import etree
+from lxml.etree import _Element as Element
 
+from syncd.commerceml import reader
+from syncd.config import Exchange, Imports, Settings
+from syncd.model.records import Item
 from syncd.sync import removals
-from tests.api.site import OneC, Site
+from tests.api.site import OneC, Site, running
 
 CLASSIFIER: Final = (
     "<Классификатор><Ид>k1</Ид><Наименование>Классификатор</Наименование><Группы><Группа><Ид>g1</Ид>"
@@ -121,18 +125,87 @@ def test_a_full_export_whose_id_comes_last_removes_what_it_left_out(site: Site, 
     assert [row["id"] for row in gone] == ["p2"]
 
 
-@pytest.mark.parametrize("apart", [("types.xml", "offers.xml"), ("types.xml offers.xml",)])
-def test_a_price_takes_the_currency_of_a_type_that_another_document_brought(
-    site: Site, onec: OneC, apart: tuple[str, ...]
+TYPES_ALONE: Final = document(f"<Классификатор>{TYPES}</Классификатор>")
+OFFERS_ALONE: Final = document(OFFERS.format(types=""))
+OFFERS_BEFORE_TYPES: Final = document(
+    OFFERS.format(types="").replace("</ПакетПредложений>", TYPES + "</ПакетПредложений>")
+)
+
+
+def put(onec: OneC, *documents: bytes) -> None:
+    """One session."""
+    onec.begin()
+    for n, data in enumerate(documents):
+        onec.send(f"{n}.xml", data)
+    for n in range(len(documents)):
+        assert onec.import_(f"{n}.xml").startswith("success")
+
+
+def prices(site: Site) -> list[tuple[str, str]]:
+    found = site.rows("SELECT offer_id, currency FROM prices WHERE deleted_at IS NULL ORDER BY 1, 2")
+    return [(row["offer_id"], row["currency"]) for row in found]
+
+
+NAMED: Final = [("p1#o1", "KZT"), ("p2", "RUB")]
+NAMELESS: Final = [("p1#o1", ""), ("p2", "RUB")]
+
+
+@pytest.mark.parametrize("sessions", [
+    ((TYPES_ALONE,), (OFFERS_ALONE,)),
+    ((TYPES_ALONE, OFFERS_ALONE),),
+    ((OFFERS_ALONE,), (TYPES_ALONE,)),
+    ((OFFERS_ALONE, TYPES_ALONE),),
+    ((OFFERS_ALONE,), (OFFERS_BEFORE_TYPES,)),
+    ((OFFERS_ALONE,), (WHOLE,)),
+])  # fmt: skip
+@pytest.mark.parametrize("policy", ["replace", "keep"])
+def test_a_price_takes_the_currency_of_a_type_that_comes_before_with_or_after_it(
+    database_url: str, sessions: tuple[tuple[bytes, ...], ...], policy: Literal["replace", "keep"]
 ) -> None:
-    parts = {"types.xml": document(f"<Классификатор>{TYPES}</Классификатор>"),
-             "offers.xml": document(OFFERS.format(types=""))}  # fmt: skip
+    chosen = Settings(exchange=Exchange(progress_hold_seconds=0), imports=Imports(prices=policy))
+    with running(database_url, chosen) as site:
+        onec = OneC(site)
+        for _ in range(2):
+            for documents in sessions:
+                put(onec, *documents)
+            assert prices(site) == NAMED
+        put(onec, OFFERS_ALONE.replace(b">10<", b">11<"))
+        assert prices(site) == NAMED
+        assert site.row("SELECT value FROM prices WHERE offer_id = 'p1#o1' AND deleted_at IS NULL")["value"] == 11
+
+
+def test_a_type_that_changes_its_currency_changes_the_prices_that_name_none(site: Site, onec: OneC) -> None:
+    put(onec, OFFERS_ALONE)
+    assert prices(site) == NAMELESS
+    put(onec, TYPES_ALONE)
+    put(onec, OFFERS_ALONE)
+    put(onec, TYPES_ALONE.replace(b"KZT", b"BYN"))
+    put(onec, OFFERS_ALONE)
+    assert prices(site) == [("p1#o1", "BYN"), ("p2", "RUB")]
+
+
+def test_types_in_another_document_keep_nothing_from_being_skipped(
+    site: Site, onec: OneC, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(2):
-        for names in apart:
-            onec.begin()
-            for name in names.split():
-                onec.send(name, parts[name])
-            for name in names.split():
-                assert onec.import_(name).startswith("success")
-        found = site.rows("SELECT offer_id, currency FROM prices ORDER BY 1")
-        assert [(row["offer_id"], row["currency"]) for row in found] == [("p1#o1", "KZT"), ("p2", "RUB")]
+        put(onec, TYPES_ALONE, document(CATALOGUE), OFFERS_ALONE)
+    taken: list[str] = []
+
+    def take(element: Element, *_: object) -> list[Item]:
+        taken.append(element.tag)
+        return []
+
+    for name in ("Товар", "Предложение"):
+        monkeypatch.setitem(reader.GOODS, name, take)
+    put(onec, document(CATALOGUE), OFFERS_ALONE)
+    assert taken == []
+    assert prices(site) == NAMED
+
+
+def test_a_catalogue_that_turns_out_to_be_another_one_skips_nothing(site: Site, onec: OneC) -> None:
+    nameless = document(CATALOGUE.replace("<Ид>c1</Ид>", ""))
+    put(onec, nameless)
+    assert [row["catalogue_id"] for row in site.rows("SELECT catalogue_id FROM products")] == [None, None]
+    put(onec, document(CATALOGUE.replace("<Ид>c1</Ид>", "").replace("</Каталог>", "<Ид>c1</Ид></Каталог>")))
+    assert [row["catalogue_id"] for row in site.rows("SELECT catalogue_id FROM products")] == ["c1", "c1"]
+    assert site.rows("SELECT 1 FROM export_run WHERE catalogue_id = 'c1'")

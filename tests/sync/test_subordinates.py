@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from syncd.mappings.orders import OrdersMapping
+from syncd.model.records import OrderDocument
+from syncd.store.db import execute
+from syncd.sync import subordinates
 from tests.api.site import OneC, Site, order_body
 
 GUID = "9f0d2f1e-0000-4000-8000-000000000077"
@@ -93,3 +97,19 @@ def test_what_waits_for_nothing_is_forgotten_in_time(site: Site, onec: OneC) -> 
         assert subordinates.prune(conn, 90) == 0
         conn.execute("UPDATE waiting_document SET at = now() - interval '91 days'")
         assert subordinates.prune(conn, 90) == 1
+
+
+def test_what_waits_for_another_order_of_the_same_number_grows_no_younger(site: Site) -> None:
+    told = OrderDocument(id="p-1", number="1", operation="Выплата безналичных денег", basis="77", paid=True)
+    other = OrderDocument(id="o-1", number="77", operation="Заказ товара")
+    with site.ctx.db.transaction() as conn:
+        assert subordinates.apply(conn, "default", told, source_seq=1, mapping=OrdersMapping()) == "waits"
+        execute(conn, "UPDATE waiting_document SET at = now() - interval '10 days'")
+        subordinates.resolve(conn, "default", [other], mapping=OrdersMapping())
+        assert subordinates.prune(conn, 9) == 1
+
+
+def test_a_number_that_postgres_cannot_hold_is_looked_for_nowhere(site: Site) -> None:
+    with site.ctx.db.transaction() as conn:
+        document = OrderDocument(id="o-1", number="A\x00B", operation="Заказ товара")
+        subordinates.resolve(conn, "default", [document], mapping=OrdersMapping())

@@ -56,10 +56,15 @@ def upgrade() -> None:
            SELECT tenant, package_id, entity, catalogue_id, 0, keys FROM package_seen"""
     )
     op.execute("ALTER TABLE package_seen DROP COLUMN keys")
+    op.execute(
+        """CREATE INDEX prices_without_currency_idx ON prices (tenant, price_type_id)
+           WHERE currency = '' AND deleted_at IS NULL"""
+    )
 
 
 def downgrade() -> None:
     """Take back."""
+    op.execute("DROP INDEX prices_without_currency_idx")
     op.execute("ALTER TABLE package_seen ADD COLUMN keys bytea")
     op.execute(
         """UPDATE package_seen s SET keys = coalesce((
