@@ -12,6 +12,7 @@ from lxml.etree import _Element as Element
 from syncd.commerceml.classifier import read_price_types
 from syncd.commerceml.names import NAMES
 from syncd.commerceml.policy import Context, ReadPolicy
+from syncd.commerceml.values import text_of
 
 _ENCODING: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
@@ -62,12 +63,9 @@ def currencies(root: Element) -> dict[str, str]:
     return context.currencies
 
 
-def catalogue_id(kind: str, root: Element) -> str:
-    """The catalogue's Ид as the reader takes it: a package of offers names its catalogue."""
+def head_of(root: Element) -> dict[str, str]:
+    """The texts of a head by their names, as the reader takes them: of two of one name the first."""
     texts: dict[str, str] = {}
     for item in root:
-        texts.setdefault(NAMES[item.tag], (item.text or "").strip())
-    identity = texts.get("Ид", "")
-    if kind == "offers":
-        identity = texts.get("ИдКаталога") or identity
-    return identity.strip("#").strip()
+        texts.setdefault(NAMES[item.tag], text_of(item))
+    return texts

@@ -15,6 +15,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from syncd.commerceml import around
 from syncd.commerceml.encoding import let_go
+from syncd.commerceml.heads import catalogue_id
 from syncd.commerceml.known import Known
 from syncd.commerceml.tracks import Track
 from syncd.commerceml.values import base_id
@@ -47,7 +48,7 @@ class RecordFilter:
     that it tells the head. ``cut`` tells that the reader does not see all of the document.
     ``untracked`` tells that records went through unseen: what was known is then no longer to be trusted.
     ``currencies`` are those of price types that the document need not name; ``assumed`` what they were, with its own,
-    where offers began.
+    where records with prices began.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class RecordFilter:
         context.update(b"\x1f".join((encoding.encode(), kind.encode(), around.without_flag(head, encoding))))
         label = around.label(kind, first_record, encoding)
         context.update(b"\x1f%d" % label)
-        track.begin(around.catalogue_id(kind, root), label, context.intdigest(), encoding)
+        track.begin(catalogue_id(kind, around.head_of(root)), label, context.intdigest(), encoding)
         return track
 
 

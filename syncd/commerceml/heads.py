@@ -20,6 +20,14 @@ ID_LIMIT = 500
 """Longest id of a catalogue, characters: it stands in keys of Postgres."""
 
 
+def catalogue_id(kind: str, fields: Mapping[str, str]) -> str:
+    """The id of a catalogue, of what its head says; a package of offers names its catalogue."""
+    identity = fields.get("Ид", "")
+    if kind == "offers":
+        identity = fields.get("ИдКаталога") or identity
+    return identity.strip("#").strip()
+
+
 class Heads:
     """The container that is open now, and what its head said so far. ``late``: ids that heads told only behind their
     first record, by the number of the container; those of ``beforehand`` count from its beginning.
@@ -81,10 +89,7 @@ class Heads:
 
     def _head(self) -> CatalogueHead:
         kind = _KINDS[self._name]
-        identity = self._fields.get("Ид", "")
-        if kind == "offers":
-            identity = self._fields.get("ИдКаталога") or identity
-        identity = self._beforehand.get(self._number) or identity.strip("#").strip()
+        identity = self._beforehand.get(self._number) or catalogue_id(kind, self._fields)
         if len(identity) > ID_LIMIT:
             raise DataError("E215", path=f"{self._name}/Ид", detail=f"an id of more than {ID_LIMIT} characters")
         self._context.catalogue_id = identity

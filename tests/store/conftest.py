@@ -30,16 +30,20 @@ def conn(db: Database) -> Iterator[Conn]:
         connection.execute("DISCARD TEMP")  # a connection is gone before its temporary tables are
 
 
+def stage_all(stage: Stage, items: Iterable[Record | WholeSet]) -> None:
+    for item in items:
+        if isinstance(item, WholeSet):
+            stage.whole_set(item.entity, item.of)
+        else:
+            stage.add(item)
+    stage.flush()
+    stage.analyze()
+
+
 def merge_into(db: Database, items: Iterable[Record | WholeSet], *, seq: int, tenant: str) -> dict[str, Counters]:
     with db.dedicated() as connection:
         stage = Stage(connection)
-        for item in items:
-            if isinstance(item, WholeSet):
-                stage.whole_set(item.entity, item.of)
-            else:
-                stage.add(item)
-        stage.flush()
-        stage.analyze()
+        stage_all(stage, items)
         with connection.transaction():
             counters = {
                 name: merge_entity(connection, name, tenant=tenant, source_seq=seq, whole_sets=name in stage.scopes)

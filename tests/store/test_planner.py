@@ -14,7 +14,7 @@ from syncd.store.first_load import FirstLoad
 from syncd.store.merge import merge_entity
 from syncd.store.stage import Stage
 
-from .conftest import Merge
+from .conftest import Merge, stage_all
 
 NUMBER = 3_000
 
@@ -82,10 +82,14 @@ def test_what_the_planner_knows_it_is_not_told_again(known: Database, merge: Mer
 
 
 def test_a_table_that_is_being_vacuumed_holds_up_no_import(known: Database, conn: Conn) -> None:
+    before = times_analysed(known, "products")
     with known.dedicated() as other, other.transaction():
         execute(other, "LOCK TABLE products IN SHARE UPDATE EXCLUSIVE MODE")
         execute(conn, "SET lock_timeout = '1s'")
         planner.tell(conn, "product", "default", NUMBER)
+        assert times_analysed(known, "products") == before
+    planner.tell(conn, "product", "default", NUMBER)
+    assert times_analysed(known, "products") == before + 1
 
 
 @pytest.mark.parametrize(("entity", "table"), [("product", "products"), ("stock", "stocks")])
@@ -95,13 +99,7 @@ def test_look_ups_by_key_read_no_other_rows_whatever_the_planner_knows(
     monkeypatch.setattr(planner, "tell", lambda *_: None)
     merge(*products(NUMBER), *stocks(NUMBER, 1))
     stage, changed = Stage(conn), 60
-    for item in products(changed, sku="changed") if entity == "product" else stocks(changed, 2):
-        if isinstance(item, WholeSet):
-            stage.whole_set(item.entity, item.of)
-        else:
-            stage.add(item)
-    stage.flush()
-    stage.analyze()
+    stage_all(stage, products(changed, sku="changed") if entity == "product" else stocks(changed, 2))
     with conn.transaction():
         counters = merge_entity(conn, entity, tenant="default", source_seq=2, whole_sets=entity in stage.scopes)
         read = one(
